@@ -1,0 +1,245 @@
+"""Record types that every package shares: what an event is, what is said of it, what is written.
+
+Times are integers: microseconds since 1970-01-01T00:00:00Z (UTC). Durations are microseconds too. Digests are lower-case hex
+unless the type says bytes. The store imports nothing of ours above it, so these types live here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final, Literal
+
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+UNREADABLE: Final = "unreadable"
+"""Type of an event whose bytes could not be understood; it becomes a dead letter."""
+
+FindingWord = Literal["evidence", "not-satisfied", "satisfied"]
+Strength = Literal["strong", "partial", "weak"]
+
+
+class Verdict(StrEnum):
+    """What a mapping says about one event."""
+
+    MATCHED = "matched"
+    UNTIL = "until"
+    NOT_MATCHED = "not-matched"
+    ERROR = "error"
+
+
+class State(StrEnum):
+    """State of a finding row. `closed`, `retired` and `not-assessed` say nothing of the present."""
+
+    SATISFIED = "satisfied"
+    NOT_SATISFIED = "not-satisfied"
+    ERROR = "error"
+    STALE = "stale"
+    CLOSED = "closed"
+    RETIRED = "retired"
+    NOT_ASSESSED = "not-assessed"
+
+
+class ControlState(StrEnum):
+    """The five states of a control."""
+
+    SATISFIED = "satisfied"
+    NOT_SATISFIED = "not-satisfied"
+    STALE = "stale"
+    NOT_ASSESSED = "not-assessed"
+    NOT_APPLICABLE = "not-applicable"
+
+
+class WindowState(StrEnum):
+    """State of an attempt to read a period of a source."""
+
+    OPEN = "open"
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    ABANDONED = "abandoned"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One fact from a source: CloudEvents 1.0 attributes beside the source's own bytes.
+
+    `type` is KIND.PRODUCT.SERVICE[.RESOURCE]; `time` is the source's time, `collected_at` ours. `window` is the id of the attempt
+    that read it. `subject` is the resource of an observation, None for a log event. `payload` is what the source delivered.
+    """
+
+    source: str
+    id: str
+    type: str
+    time: int
+    payload: bytes
+    window: str = ""
+    collected_at: int = 0
+    subject: str | None = None
+    account: str = ""
+    region: str = ""
+    media_type: str = "application/json"
+
+    @property
+    def kind(self) -> str:
+        """First word of the type: log, snapshot, summary, ticket, finding, window, unreadable."""
+        return self.type.partition(".")[0]
+
+    @property
+    def part(self) -> str:
+        """The part of the window that this event belongs to: account/region, or the account alone."""
+        return f"{self.account}/{self.region}" if self.region else self.account
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What one mapping says of one event. `reason` is text for people: which fields matched."""
+
+    mapping: str
+    verdict: Verdict
+    finding: FindingWord
+    subject: str
+    controls: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRecord:
+    """The part of a mapping that the store and the outputs need. `types` are the event types it judges.
+
+    `silence` is true for a two-sided log mapping: its silence over covered time says satisfied. `digest` is the SHA-256 of the
+    mapping's own content: it changes when the mapping does.
+    """
+
+    id: str
+    title: str
+    digest: str
+    kind: str
+    types: tuple[str, ...]
+    finding: FindingWord
+    silence: bool
+    controls: tuple[tuple[str, Strength], ...]
+    level: str
+    quiet_for: int
+    max_age: int
+    rationale: str = ""
+    description: str = ""
+    remediation: str = ""
+    path: str = ""
+
+    def speaks_for(self) -> tuple[str, ...]:
+        """Controls whose state this mapping can change: not those for which it is only weak, none for plain evidence."""
+        if self.finding == "evidence":
+            return ()
+        return tuple(control for control, strength in self.controls if strength != "weak")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An event with what the active mapping set says of it, and the stream partition it came from (-1: none)."""
+
+    event: Event
+    judgements: tuple[Judgement, ...] = ()
+    partition: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """One partition's position moves from `start` to `end` (the next offset to read) under `epoch`."""
+
+    partition: int
+    epoch: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """Delivery time that a window vouches for in one part: [start, end], both inclusive, microseconds.
+
+    `joins` is false where what lies between the stretch before and this one must not be bridged (something was unreadable).
+    """
+
+    part: str
+    start: int
+    end: int
+    joins: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PartRecord:
+    """Account x Region (x resource type) of a window: was all of it read and understood, does it enumerate all its subjects."""
+
+    part: str
+    type: str
+    complete: bool
+    enumerates: bool = False
+    read: int = 0
+    errors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRecord:
+    """The record of one attempt, published after its last event: what was asked, as whom, what it covers, counts, errors.
+
+    `asked` is on the cursor's axis (delivery). `published` counts events by partition, `offsets` is the last offset by partition.
+    """
+
+    attempt: str
+    source: str
+    source_type: str
+    kind: Literal["scheduled", "backfill", "retry"]
+    asked: tuple[int, int]
+    started_at: int
+    ended_at: int
+    identity: str
+    state: Literal["complete", "partial", "failed"]
+    pages: int
+    files: int
+    bytes: int
+    records: int
+    unreadable: int
+    parts: tuple[PartRecord, ...]
+    covers: tuple[Cover, ...]
+    published: tuple[tuple[int, int], ...]
+    offsets: tuple[tuple[int, int], ...]
+    errors: tuple[str, ...] = ()
+    ignored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Source records processed: collected = evidence + unmatched + duplicate + dead_letter, always."""
+
+    evidence: int = 0
+    unmatched: int = 0
+    duplicate: int = 0
+    dead_letter: int = 0
+
+    @property
+    def collected(self) -> int:
+        """The sum of the four."""
+        return self.evidence + self.unmatched + self.duplicate + self.dead_letter
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.evidence + other.evidence,
+            self.unmatched + other.unmatched,
+            self.duplicate + other.duplicate,
+            self.dead_letter + other.dead_letter,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What one append wrote: log sizes before and after, counts of source records, how many findings and drifts."""
+
+    before: int
+    after: int
+    counts: Counts = field(default_factory=Counts)
+    findings: int = 0
+    drifts: int = 0
+    closed: tuple[str, ...] = ()
