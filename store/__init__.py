@@ -1,1 +1,1 @@
-
+"""Keeps and proves evidence, and never interprets it."""

@@ -50,8 +50,9 @@ class Consumer(Protocol):
     def poll(self, limit: int, timeout: float) -> Polled:
         """Return whole packs of about `limit` events (at least one pack if there is one), waiting at most `timeout` seconds.
 
-        Each advance starts where the consumer's last one of that partition ended (or at the claimed position). A record that cannot
-        be decoded becomes one event of type `unreadable` (source "stream", id its SHA-256, payload its bytes) and moves the position.
+        Each advance starts where the consumer's last one of that partition ended (or at the claimed position). A record that
+        cannot be decoded becomes one event of type `unreadable` (source "stream", id its SHA-256, payload its bytes) and
+        moves the position.
         """
         ...
 
