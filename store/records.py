@@ -139,11 +139,15 @@ class MappingRecord:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """An event with what the active mapping set says of it, and the stream partition it came from (-1: none)."""
+    """An event with what the active mapping set says of it, and the stream partition it came from (-1: none).
+
+    `record` is what a window event says.
+    """
 
     event: Event
     judgements: tuple[Judgement, ...] = ()
     partition: int = -1
+    record: WindowRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +164,15 @@ class Advance:
 class Cover:
     """Delivery time that a window vouches for in one part: [start, end], both inclusive, microseconds.
 
-    `joins` is false where what lies between the stretch before and this one must not be bridged (something was unreadable).
+    A hole of at most `bridge` before it joins the stretch before (delivered files: 1 h; APIs: 0). `joins` is false where what
+    lies between the stretch before and this one must not be bridged, however short (something in it was unreadable).
     """
 
     part: str
     start: int
     end: int
     joins: bool = True
+    bridge: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,3 +249,40 @@ class Appended:
     findings: int = 0
     drifts: int = 0
     closed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnEntry:
+    """An entry that Attestream itself makes (mapping_set, key, export …): clear `fields`, and two committed parts."""
+
+    type: str
+    fields: tuple[tuple[str, str | int], ...] = ()
+    detail: bytes | None = None
+    payload: bytes | None = None
+    media_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Activation:
+    """A mapping set becomes the active one: its digest, its whole bytes, and what the store needs of mappings and controls."""
+
+    digest: str
+    payload: bytes
+    mappings: tuple[MappingRecord, ...]
+    controls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one append writes: judged events of the stream, entries of our own, findings whose time has come, attempts to settle.
+
+    `mapping_set` is the digest of the set that judged the items; the append is refused when another one is active.
+    """
+
+    mapping_set: str = ""
+    items: tuple[Judged, ...] = ()
+    own: tuple[OwnEntry, ...] = ()
+    due: tuple[tuple[str, bytes], ...] = ()
+    settle: tuple[str, ...] = ()
+    activate: Activation | None = None
+    retain_all: bool = False

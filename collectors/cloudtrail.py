@@ -1,0 +1,166 @@
+"""What both CloudTrail file sources share: read the files of a window, yield their records, say what was covered.
+
+Every record's payload is its exact slice of the delivered file. Account and Region come from the file's name. A file or record
+that cannot be understood travels as an `unreadable` event; a file that cannot be had at all makes the window partial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from collectors.base import CollectorError, Report, SourceUnreadable, Window
+from collectors.coverage import Times, covers, later_cuts
+from collectors.file_name import FileName
+from collectors.gz import Limits, plain, unzip
+from collectors.listing import Listed, Selection, remember
+from collectors.records import Broken, records
+from collectors.unreadable import Excerpt, Unreadable, unreadable_event
+from store.records import Event
+
+EVENT_TYPE: Final = "log.aws.cloudtrail"
+MAX_REFUSED: Final = 10
+"""Files refused one after another, after which the rest of the window is not asked for."""
+MAX_ERRORS: Final = 10
+"""Errors that are named per part."""
+
+
+class Refused(CollectorError):
+    """A file could not be had: denied, gone, replaced, cut off. The message says why and what to do."""
+
+
+class Delivered(Protocol):
+    """A delivered file, open."""
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield its bytes from the beginning, each time it is called. Raises Refused."""
+        ...
+
+    def changed(self) -> bool:
+        """Is it no longer the file that was listed (still being written, say)?"""
+        ...
+
+
+Open = Callable[[Listed], AbstractContextManager[Delivered]]
+"""Opens a listed file. Raises Refused."""
+
+
+@dataclass(slots=True)
+class _Part:
+    times: Times = field(default_factory=Times)
+    read: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    def spoil(self, name: FileName, error: str) -> None:
+        self.times.cut.add(name.delivered)
+        if len(self.errors) < MAX_ERRORS:
+            self.errors.append(error)
+
+
+@dataclass(slots=True)
+class WindowReader:
+    """Reads one window's files. Made for each window; the counts are the window's."""
+
+    window: Window
+    report: Report
+    open: Open
+    limits: Limits
+    clock: Callable[[], int]
+    _parts: dict[str, _Part] = field(default_factory=dict, init=False)
+
+    def read(self, selection: Selection) -> Iterator[Event]:
+        """Yield the events of every due file in order, then report. Raises SourceUnreadable if no file could be had."""
+        self.report.page(ignored=selection.ignored)
+        for refusal in selection.refused:
+            self.report.denied(refusal.place, refusal.reason)
+        first = next((f"{refusal.place}: {refusal.reason}" for refusal in selection.refused), "")
+        had = in_a_row = 0
+        for number, listed in enumerate(selection.due):
+            try:
+                yield from self._file(listed)
+            except Refused as error:
+                first = first or f"{listed.place}: {error}"
+                self._refuse(listed, str(error))
+                in_a_row += 1
+                if in_a_row == MAX_REFUSED:
+                    self._give_up(selection.due[number + 1 :])
+                    break
+            else:
+                had += 1
+                in_a_row = 0
+        if first and not had:
+            raise SourceUnreadable(first)
+        self._finish(selection)
+
+    def _file(self, listed: Listed) -> Iterator[Event]:
+        name = listed.name
+        assert name is not None, "only log files are due"
+        like = self._like(name)
+        part = self._parts.setdefault(name.part, _Part())
+        with self.open(listed) as delivered:
+            try:
+                yield from self._records(listed, name, delivered, like)
+            except Unreadable as error:
+                if delivered.changed():
+                    raise Refused("changed while it was read; it will be read again when it is whole") from error
+                part.spoil(name, f"{listed.place}: {error.reason}")
+                self.report.unreadable(listed.place, error.reason)
+                yield unreadable_event(like, Excerpt.of(delivered.chunks()), listed.place, error.reason)
+        part.times.good.add(name.delivered)  # a cut of the same minute wins
+        self.report.page(files=1, size=listed.size)
+
+    def _records(self, listed: Listed, name: FileName, delivered: Delivered, like: Event) -> Iterator[Event]:
+        if listed.size > self.limits.size:
+            raise Unreadable(f"is {listed.size} bytes as delivered; at most {self.limits.size} are read (max_file_size)")
+        content = (unzip if name.zipped else plain)(delivered.chunks(), self.limits)
+        part = self._parts[name.part]
+        source, window, account, region, seen = like.source, like.window, like.account, like.region, like.collected_at
+        for item in records(content):
+            if isinstance(item, Broken):
+                place = f"{listed.place} record {item.number}"
+                part.spoil(name, f"{place}: {item.reason}")
+                self.report.unreadable(place, item.reason)
+                yield unreadable_event(like, item.excerpt, place, item.reason)
+            else:
+                part.read += 1
+                yield Event(source, item.id, EVENT_TYPE, item.time, item.data, window, seen, None, account, region)
+
+    def _like(self, name: FileName) -> Event:
+        """The attributes that the file's events share; `time` is the delivery's, for what has no time of its own."""
+        return Event(
+            source=self.window.source,
+            id="",
+            type="",
+            time=name.delivered,
+            payload=b"",
+            window=self.window.attempt,
+            collected_at=self.clock(),
+            account=name.account,
+            region=name.region,
+        )
+
+    def _refuse(self, listed: Listed, reason: str) -> None:
+        assert listed.name is not None, "only log files are due"
+        part = self._parts.setdefault(listed.name.part, _Part())
+        part.spoil(listed.name, f"{listed.place}: {reason}")
+        self.report.denied(listed.place, reason)
+
+    def _give_up(self, rest: tuple[Listed, ...]) -> None:
+        for listed in rest:
+            assert listed.name is not None, "only log files are due"
+            self._parts.setdefault(listed.name.part, _Part()).spoil(listed.name, f"{listed.place}: was not asked for")
+        if rest:
+            reason = f"{len(rest)} more files were not asked for after {MAX_REFUSED} refusals one after another"
+            self.report.denied(rest[0].place, reason)
+
+    def _finish(self, selection: Selection) -> None:
+        cuts = self.window.cursor.get("cuts", {})
+        found = []
+        for place, part in sorted(self._parts.items()):
+            self.report.part(place, EVENT_TYPE, complete=not part.times.cut, read=part.read, errors=part.errors)
+            found += covers(place, part.times, cuts)
+        self.report.covered(found)
+        times = {place: part.times for place, part in self._parts.items()}
+        self.report.keep(remember(selection, later_cuts(times, found, cuts, selection.listed)))

@@ -1,0 +1,242 @@
+"""Posture: what a batch changes in findings, controls and drift. Pure: the store shows a View and writes the Changes.
+
+The heart of the product: a control reads satisfied only when something spoke for it, recently, and nothing speaks against it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+from pipeline.fold import Folded, Span, Step, differences, fold_open, fold_silence, fold_spoken, join
+from store.changes import (
+    Changes,
+    ControlChange,
+    DriftRow,
+    FindingView,
+    HeldMapping,
+    NewRow,
+    PartView,
+    Present,
+    View,
+)
+from store.records import ControlState, State
+
+SPEAKS = (State.SATISFIED, State.NOT_SATISFIED, State.STALE)
+"""Finding states that count in a control's state."""
+
+
+def control_state(tally: Mapping[State, int]) -> ControlState:
+    """The state that findings give a control: anything open, else anything stale, else anything that spoke for it."""
+    if tally.get(State.NOT_SATISFIED, 0) > 0:
+        return ControlState.NOT_SATISFIED
+    if tally.get(State.STALE, 0) > 0:
+        return ControlState.STALE
+    if tally.get(State.SATISFIED, 0) > 0:
+        return ControlState.SATISFIED
+    return ControlState.NOT_ASSESSED
+
+
+def decide(view: View) -> Changes:
+    """Fold every finding of the view, and say which rows, present rows, control changes and drift follow.
+
+    A finding whose mapping the view does not hold is retired: its mapping is no longer in the active set.
+    """
+    rows: list[NewRow] = []
+    presents: list[Present] = []
+    drifts: list[DriftRow] = []
+    for finding in view.findings:
+        held = view.mappings.get(finding.mapping)
+        folded = _fold(view, finding, held)
+        steps = differences(finding.base, finding.rows, folded.steps, State.NOT_ASSESSED if finding.silence else State.CLOSED)
+        first = len(rows)
+        before = finding.base
+        standing = {row.event_time: row.state for row in finding.rows}
+        for step in steps:
+            earlier = [t for t in standing if t <= step.event_time]
+            was = standing[max(earlier)] if earlier else before
+            rows.append(NewRow(finding.mapping, finding.subject, step.event_time, was, step.state, step.cites, step.reason))
+            standing[step.event_time] = step.state
+        present = _present(finding, folded, standing)
+        if present is None:
+            continue
+        presents.append(present)
+        if held is not None:
+            drifts.extend(_finding_drift(view, finding, held, present, rows, first))
+    controls = _controls(view, presents, rows)
+    drifts.extend(_control_drift(view, controls, presents))
+    drifts.extend(_baselines(view))
+    return Changes(tuple(rows), tuple(presents), tuple(controls), tuple(drifts))
+
+
+def _due(view: View, part: PartView) -> Span:
+    """Due times of this part that may be applied: up to now, but not those that an open attempt may still change."""
+    return (part.waits_until or 0, view.now)
+
+
+def _fold(view: View, finding: FindingView, held: HeldMapping | None) -> Folded:
+    if held is None:
+        return Folded((Step(finding.floor, State.RETIRED, (), "mapping no longer held"),))
+    mapping = held.record
+    part = view.parts[finding.part_id]
+    if finding.silence:
+        return fold_silence(finding.base, part.stretches, held.held, part.lateness, mapping.max_age, _due(view, part))
+    if mapping.finding == "satisfied":
+        return fold_spoken(finding.base, finding.matched, finding.inputs, mapping.max_age, _due(view, part))
+    spans: dict[int, list[Span]] = {id_: join(p.stretches, held.held) for id_, p in view.parts.items()}
+    return fold_open(finding.base, finding.matched, finding.inputs, spans, part.lateness, mapping.quiet_for)
+
+
+def _present(finding: FindingView, folded: Folded, standing: Mapping[int, State]) -> Present | None:
+    """The present row follows the last state; None when nothing was ever said and nothing is."""
+    if not standing and finding.base is None:
+        return None
+    state, row_time = finding.base, finding.row_time
+    since = min(finding.since, finding.floor) if finding.state is not None else finding.floor
+    for time in sorted(standing):
+        if standing[time] is not state:
+            since = time
+        state, row_time = standing[time], max(time, row_time)
+    assert state is not None
+    matched = folded.matched
+    return Present(
+        mapping=finding.mapping,
+        subject=finding.subject,
+        part_id=matched.part_id if matched is not None else finding.part_id,
+        silence=finding.silence,
+        state=state,
+        since=since,
+        row_time=row_time,
+        input_time=max((i.event_time for i in finding.inputs), default=0),
+        matched_at=matched.event_time if matched is not None else None,
+        matched_fresh=matched.fresh_at if matched is not None else None,
+        quiet_at=folded.quiet_at,
+        due_at=folded.due_at,
+        errors=finding.errors,
+        before=finding.state,
+    )
+
+
+def _delivery(part: PartView) -> str:
+    if part.baseline:
+        return "summary"
+    return "digest" if part.digest_only else "alert"
+
+
+def _finding_drift(
+    view: View, finding: FindingView, held: HeldMapping, present: Present, rows: Sequence[NewRow], first: int
+) -> Iterable[DriftRow]:
+    """One drift per row at the end of the history, or one when the last state changed by a row in the past.
+
+    Silence is told at the control, where all of it meets.
+    """
+    if finding.silence:
+        return
+    mapping, part = held.record, view.parts[present.part_id]
+    new = list(enumerate(rows[first:], start=first))
+    told = [(i, row) for i, row in new if finding.state is None or row.event_time >= finding.row_time]
+    if not told and present.state is not finding.state and new:
+        told = [new[-1]]
+    for i, row in told:
+        account = view.accounts.get(finding.subject, part.part).split("/")[0]
+        yield DriftRow(
+            kind="finding",
+            key=f"finding/{finding.mapping}/{account}",
+            before=(row.before or State.NOT_ASSESSED).value,
+            after=row.state.value,
+            controls=mapping.speaks_for(),
+            level=mapping.level,
+            event_time=row.event_time,
+            delivery=_delivery(part),
+            text=mapping.title,
+            mapping=finding.mapping,
+            subject=finding.subject,
+            account=account,
+            source=part.source,
+            row=i,
+        )
+
+
+def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -> list[ControlChange]:
+    """Present rows of the controls that these findings speak for, whether or not their state changes."""
+    deltas: dict[str, Counter[State]] = defaultdict(Counter)
+    for present in presents:
+        if present.before is not present.state:
+            if present.before is not None:
+                deltas[present.mapping][present.before] -= 1
+            deltas[present.mapping][present.state] += 1
+    latest: dict[str, int] = {}
+    for row in rows:
+        latest[row.mapping] = max(row.event_time, latest.get(row.mapping, row.event_time))
+    changes = []
+    for id_, control in view.controls.items():
+        voices = view.voices.get(id_, ())
+        total: Counter[State] = Counter()
+        for mapping in voices:
+            for state in SPEAKS:
+                total[state] += view.tallies.get(mapping, {}).get(state, 0) + deltas[mapping][state]
+        state_now = control_state(total)
+        since = control.since
+        if state_now is not control.state:
+            since = max((latest[m] for m in voices if m in latest), default=view.now)
+        changes.append(
+            ControlChange(
+                id=id_,
+                before=control.state,
+                state=state_now,
+                since=since,
+                not_satisfied=total[State.NOT_SATISFIED],
+                satisfied=total[State.SATISFIED],
+                stale=total[State.STALE],
+            )
+        )
+    return changes
+
+
+def _control_drift(view: View, controls: Sequence[ControlChange], presents: Sequence[Present]) -> Iterable[DriftRow]:
+    """A control's change that a finding causes is told in the finding's alert; its own is told when silence or time did it."""
+    moved = [p for p in presents if p.before is not p.state]
+    loud = {p.mapping for p in moved if not p.silence and ControlState.STALE.value not in (p.state.value, str(p.before))}
+    for change in controls:
+        if change.before is change.state:
+            continue
+        voices = set(view.voices.get(change.id, ()))
+        stale = ControlState.STALE in (change.before, change.state)
+        parts = [view.parts[p.part_id] for p in moved if p.mapping in voices and p.part_id in view.parts]
+        delivery = "alert" if stale else "digest"
+        if loud & voices:
+            delivery = "told"
+        elif parts and all(p.baseline for p in parts):
+            delivery = "summary"
+        yield DriftRow(
+            kind="control",
+            key=f"control/{change.id}/{'stale' if stale else 'state'}",
+            before=change.before.value,
+            after=change.state.value,
+            controls=(change.id,),
+            level="medium" if change.state in (ControlState.STALE, ControlState.NOT_SATISFIED) else "informational",
+            event_time=change.since if change.since is not None else view.now,
+            delivery=delivery,
+            text="",
+            source=parts[0].source if parts else "",
+        )
+
+
+def _baselines(view: View) -> Iterable[DriftRow]:
+    """The first complete window of a part is told once, as a summary."""
+    for part in view.parts.values():
+        if part.baseline_idx is not None:
+            yield DriftRow(
+                kind="baseline",
+                key=f"source/{part.source}/{part.part}/baseline",
+                before="",
+                after="complete",
+                controls=(),
+                level="informational",
+                event_time=view.now,
+                delivery="alert",
+                text=f"{part.source}: first complete window of {part.part}",
+                account=part.part.split("/")[0],
+                source=part.source,
+                idx=part.baseline_idx,
+            )

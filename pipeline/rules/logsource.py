@@ -1,0 +1,68 @@
+"""Sigma logsources -> the event types they reach. A type is KIND.PRODUCT.SERVICE[.RESOURCE]; in a pattern `*` is one word, at the
+end one or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from pipeline.rules.problems import RulesError
+
+LATER_KINDS: Final = frozenset({"snapshot", "summary", "ticket", "finding", "window", "unreadable"})
+_KEYS: Final = ("category", "product", "service")
+
+
+@dataclass(frozen=True, slots=True)
+class LogSource:
+    """What a rule says it reads. Empty text: not said."""
+
+    category: str = ""
+    product: str = ""
+    service: str = ""
+    resource: str = ""
+
+    @classmethod
+    def of(cls, raw: object) -> LogSource:
+        """From a rule's `logsource` map. Raises RulesError."""
+        if not isinstance(raw, dict):
+            raise RulesError("logsource must be a map with product and service")
+        words: dict[str, str] = {}
+        for key in (*_KEYS, "resource"):
+            value = raw.get(key)
+            if value is None:
+                continue
+            if not isinstance(value, str) or not value.strip() or "*" in value:
+                raise RulesError(f"logsource.{key} must be a word")
+            words[key] = value.strip().lower()
+        if not any(words.get(key) for key in _KEYS):
+            raise RulesError("logsource names no product, service or category")
+        return cls(**words)
+
+    @property
+    def kind(self) -> str:
+        """`log`, or the kind of observation that the category names."""
+        return self.category if self.category in LATER_KINDS else "log"
+
+    def types(self) -> tuple[str, ...]:
+        """Patterns of the event types that this logsource reaches. A category of others stands where a service would."""
+        product = self.product or "*"
+        last = self.service or (self.category if self.category not in (*LATER_KINDS, "log") else "") or "*"
+        words = [self.kind, product, last, *([self.resource] if self.resource else [])]
+        return (".".join(words),)
+
+
+def reaches(types: Iterable[str], event_type: str) -> bool:
+    """True when an event of `event_type` is judged by a mapping with these `types`."""
+    words = event_type.split(".")
+    return any(_fits(pattern.split("."), words) for pattern in types)
+
+
+def _fits(pattern: list[str], words: list[str]) -> bool:
+    if pattern[-1] == "*":
+        if len(words) < len(pattern):
+            return False
+    elif len(words) != len(pattern):
+        return False
+    return all(part in ("*", word) for part, word in zip(pattern, words, strict=False))

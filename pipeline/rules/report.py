@@ -1,0 +1,38 @@
+"""Collects the problems of one document, with the line of the key that each speaks of."""
+
+from __future__ import annotations
+
+from pipeline.rules.problems import Problem, Severity
+from pipeline.rules.yamldoc import Document, Place
+
+
+class Report:
+    """Problems of one document. `foreign`: a file of others that we must not ask to be edited, so errors are warnings."""
+
+    def __init__(self, path: str, document: Document | None = None, *, base: Place = (), foreign: bool = False) -> None:
+        self.path = path
+        self.problems: list[Problem] = []
+        self.foreign = foreign
+        self._document = document
+        self._base = base
+
+    def error(self, place: Place, message: str, hint: str = "") -> None:
+        """Something that must be repaired before the set is used."""
+        self._add(place, "warning" if self.foreign else "error", message, hint)
+
+    def warning(self, place: Place, message: str, hint: str = "") -> None:
+        """Something to look at."""
+        self._add(place, "warning", message, hint)
+
+    def at_line(self, line: int, severity: Severity, message: str, hint: str = "") -> None:
+        """A problem whose line is known already."""
+        self.problems.append(Problem(self.path, line, "warning" if self.foreign else severity, message, hint))
+
+    @property
+    def failed(self) -> bool:
+        """True when an error was reported."""
+        return any(problem.severity == "error" for problem in self.problems)
+
+    def _add(self, place: Place, severity: Severity, message: str, hint: str) -> None:
+        line = self._document.line_of((*self._base, *place)) if self._document else 1
+        self.problems.append(Problem(self.path, line, severity, message, hint))

@@ -1,0 +1,86 @@
+"""The active mapping set, as the store needs it: which mappings are held since when, and which of them speak for a control."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import Connection, select, update
+
+from store import schema
+from store.changes import HeldMapping
+from store.entries import committed
+from store.records import Activation, MappingRecord
+from store.sql import upsert
+from store.writer import EntryWriter
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveSet:
+    """Mappings of the active set by id; `voices` are the mappings that speak for each control."""
+
+    digest: str
+    mappings: Mapping[str, HeldMapping]
+    voices: Mapping[str, tuple[str, ...]]
+
+    def speaking(self) -> dict[str, bool]:
+        """Whether a judgement of this mapping touches a finding (plain evidence does not)."""
+        return {id_: held.record.finding != "evidence" for id_, held in self.mappings.items()}
+
+    def silences(self, types: frozenset[str]) -> list[str]:
+        """Two-sided log mappings that judge any of these event types."""
+        return [id_ for id_, held in self.mappings.items() if held.record.silence and reaches(held.record.types, types)]
+
+
+def reaches(patterns: tuple[str, ...], types: frozenset[str]) -> bool:
+    """Whether any of the patterns ("log.aws.cloudtrail", or a prefix "log.aws.*") fits any of the types."""
+    return any(
+        kind == pattern or (pattern.endswith("*") and kind.startswith(pattern[:-1])) for pattern in patterns for kind in types
+    )
+
+
+def load_active(connection: Connection, digest: str) -> ActiveSet:
+    """Read the active set's mappings."""
+    table = schema.mapping
+    mappings = {
+        row.id: HeldMapping(msgspec.json.decode(row.record, type=MappingRecord), row.held)
+        for row in connection.execute(select(table).where(table.c.active))
+    }
+    voices: dict[str, list[str]] = defaultdict(list)
+    for id_, held in mappings.items():
+        for control in held.record.speaks_for():
+            voices[control].append(id_)
+    return ActiveSet(digest, mappings, {control: tuple(ids) for control, ids in voices.items()})
+
+
+def activate(writer: EntryWriter, activation: Activation) -> tuple[ActiveSet, int]:
+    """Write the `mapping_set` entry and make the set the active one; returns it and the entry's index.
+
+    A mapping that the set before held unchanged keeps the index since which it is held; any other starts anew.
+    """
+    connection = writer.connection
+    fields = {"digest": activation.digest, "mappings": len(activation.mappings)}
+    index = writer.add("mapping_set", "attestream", writer.now, writer.now, fields, payload=committed(activation.payload))
+    table = schema.mapping
+    before = {row.id: row for row in connection.execute(select(table.c.id, table.c.digest, table.c.held, table.c.active))}
+    connection.execute(update(table).values(active=False))
+    rows = []
+    for record in activation.mappings:
+        old = before.get(record.id)
+        held = old.held if old is not None and old.active and old.digest == record.digest else index
+        data = msgspec.json.encode(record)
+        rows.append({"id": record.id, "digest": record.digest, "held": held, "active": True, "record": data})
+    if rows:
+        connection.execute(upsert(table, ["id"], ["digest", "held", "active", "record"]), rows)
+    connection.execute(
+        upsert(schema.mapping_set, ["digest"], ["idx", "activated_at"]),
+        {"digest": activation.digest, "idx": index, "activated_at": writer.now},
+    )
+    connection.execute(update(schema.head).values(mapping_set=activation.digest, set_idx=index))
+    empty = {"state": "not-assessed", "not_satisfied": 0, "satisfied": 0, "stale": 0, "accepted": 0}
+    controls = [{"id": id_, **empty} for id_ in activation.controls]
+    if controls:
+        connection.execute(upsert(schema.control, ["id"], []), controls)
+    return load_active(connection, activation.digest), index

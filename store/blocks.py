@@ -1,0 +1,110 @@
+"""Blocks: the bytes of about 100 items, compressed together (zstd), each found by (block, offset, length)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import zstandard
+from sqlalchemy import Connection, select
+
+from store import schema
+from store.errors import VerificationError
+
+ITEMS: Final = 100
+BYTES: Final = 1 << 20
+LEVEL: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """Where bytes stand: `block` counts from 0 within one append until the blocks have ids."""
+
+    block: int
+    offset: int
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Compressed blocks and a Ref for each piece, in the order in which the pieces came."""
+
+    blocks: tuple[tuple[int, bytes], ...]
+    refs: tuple[Ref, ...]
+
+
+def pack_blocks(items: Sequence[Sequence[bytes]]) -> Packed:
+    """Compress the pieces of items (detail, payload), an item never split, about 100 items or 1 MiB a block."""
+    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+    blocks: list[tuple[int, bytes]] = []
+    refs: list[Ref] = []
+    pieces: list[bytes] = []
+    size = count = 0
+
+    def close() -> None:
+        nonlocal size, count
+        if pieces:
+            blocks.append((size, compressor.compress(b"".join(pieces))))
+            pieces.clear()
+            size = count = 0
+
+    for item in items:
+        length = sum(len(piece) for piece in item)
+        if count >= ITEMS or (count and size + length > BYTES):
+            close()
+        for piece in item:
+            refs.append(Ref(len(blocks), size, len(piece)))
+            pieces.append(piece)
+            size += len(piece)
+        count += 1
+    close()
+    return Packed(tuple(blocks), tuple(refs))
+
+
+def open_block(data: bytes, length: int, block: int) -> bytes:
+    """Decompress one block. Raises VerificationError when it is not `length` bytes of zstd."""
+    try:
+        raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=length)
+    except zstandard.ZstdError as error:
+        raise VerificationError(f"block {block} cannot be decompressed: its bytes have changed") from error
+    if len(raw) != length:
+        raise VerificationError(f"block {block} holds {len(raw)} bytes where {length} were written")
+    return raw
+
+
+class BlockReader:
+    """Reads pieces through one connection, keeping the last few blocks open."""
+
+    def __init__(self, connection: Connection, keep: int = 8) -> None:
+        self._connection = connection
+        self._keep = keep
+        self._open: OrderedDict[int, bytes] = OrderedDict()
+
+    def piece(self, block: int, offset: int, length: int) -> bytes:
+        """The bytes at (block, offset, length). Raises VerificationError when they are not there."""
+        raw = self._open.get(block)
+        if raw is None:
+            raw = self._load(block)
+        self._open.move_to_end(block)
+        piece = raw[offset : offset + length]
+        if len(piece) != length:
+            raise VerificationError(f"block {block} ends before offset {offset} + {length}")
+        return piece
+
+    def _load(self, block: int) -> bytes:
+        table = schema.block
+        row = self._connection.execute(select(table.c.length, table.c.data).where(table.c.id == block)).one_or_none()
+        if row is None:
+            raise VerificationError(f"block {block} is missing")
+        raw = self._open[block] = open_block(row.data, row.length, block)
+        while len(self._open) > self._keep:
+            self._open.popitem(last=False)
+        return raw
+
+
+def sizes(blocks: Iterable[tuple[int, bytes]]) -> tuple[int, int]:
+    """(bytes before, bytes after) compression, for reports."""
+    pairs = [(length, len(data)) for length, data in blocks]
+    return sum(a for a, _ in pairs), sum(b for _, b in pairs)

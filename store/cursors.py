@@ -1,0 +1,218 @@
+"""Leases, attempts, cursors and positions: who may collect and consume, what was asked, how far it came.
+
+A lease and a partition carry an epoch that grows with every change of hands. Whoever wakes up under an old one moves nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, update
+
+from store import schema
+from store.errors import Fenced
+from store.evidence import Clock, wall_clock
+from store.records import HOUR, MINUTE, WindowRecord, WindowState
+from store.sql import upsert
+from store.sqlite_driver import reading, writing
+
+COLLECT = "collect"
+LEASE_TIME = MINUTE
+
+
+class Positions:
+    """Claims partitions for a consumer: one transaction each, which fences whoever held the partition before."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def claim(self, partition: int) -> tuple[int, int]:
+        """Take a partition over: a new epoch, and the position to read from."""
+        table = schema.position
+        with writing(self._engine) as connection:
+            row = connection.execute(select(table).where(table.c.partition == partition)).one_or_none()
+            epoch, position = (row.epoch + 1, row.position) if row is not None else (1, 0)
+            connection.execute(
+                upsert(table, ["partition"], ["epoch"]), {"partition": partition, "epoch": epoch, "position": position}
+            )
+        return epoch, position
+
+    def release(self, partition: int) -> None:
+        """Nothing to do: the next claim fences this one."""
+
+    def all(self) -> dict[int, int]:
+        """Positions by partition."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(schema.position.c.partition, schema.position.c.position))
+            return {row.partition: row.position for row in rows}
+
+
+class Lease:
+    """A row that one process holds at a time. Its epoch grows with every holder."""
+
+    def __init__(self, engine: Engine, name: str = COLLECT, clock: Clock = wall_clock, time: int = LEASE_TIME) -> None:
+        self._engine = engine
+        self._name = name
+        self._clock = clock
+        self._time = time
+        self._holder = uuid.uuid4().hex
+        self._epoch: int | None = None
+
+    def acquire(self, *, steal: bool = False) -> int | None:
+        """Take the lease if it is free, expired or ours; None when another holds it. Returns the epoch."""
+        table, now = schema.lease, self._clock()
+        with writing(self._engine) as connection:
+            row = connection.execute(select(table).where(table.c.name == self._name)).one_or_none()
+            if row is not None and row.holder == self._holder and row.epoch == self._epoch:
+                connection.execute(update(table).where(table.c.name == self._name).values(expires=now + self._time))
+                return self._epoch
+            if row is not None and row.holder and row.expires > now and not steal:
+                return None
+            self._epoch = row.epoch + 1 if row is not None else 1
+            values = {"name": self._name, "epoch": self._epoch, "holder": self._holder, "expires": now + self._time}
+            connection.execute(upsert(table, ["name"], ["epoch", "holder", "expires"]), values)
+        return self._epoch
+
+    def renew(self) -> bool:
+        """Hold it for longer. False when it is lost."""
+        table = schema.lease
+        with writing(self._engine) as connection:
+            done = connection.execute(
+                update(table)
+                .where(table.c.name == self._name, table.c.holder == self._holder, table.c.epoch == self._epoch)
+                .values(expires=self._clock() + self._time)
+            )
+            return done.rowcount == 1
+
+    def release(self) -> None:
+        """Give it up; the epoch stays, so that the next holder gets a greater one."""
+        table = schema.lease
+        with writing(self._engine) as connection:
+            connection.execute(
+                update(table).where(table.c.name == self._name, table.c.holder == self._holder).values(holder="", expires=0)
+            )
+
+
+class CollectionLedger:
+    """Attempts and cursors of sources (the Ledger of collectors/base.py)."""
+
+    def __init__(self, engine: Engine, clock: Clock = wall_clock, lease: str = COLLECT) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._lease = lease
+
+    def declare(self, sources: Sequence[Mapping[str, Any]]) -> None:
+        """Make the configured sources known: name, type, lateness, schedule (microseconds). Others are no longer configured."""
+        table = schema.source
+        zero = {"cursor": b"{}", "failures": 0, "evidence": 0, "unmatched": 0, "duplicate": 0, "dead_letter": 0}
+        with writing(self._engine) as connection:
+            connection.execute(update(table).values(configured=False))
+            if sources:
+                connection.execute(
+                    upsert(table, ["name"], ["type", "lateness", "schedule", "configured"]),
+                    [{**zero, **source, "configured": True} for source in sources],
+                )
+
+    def cursor(self, source: str) -> tuple[int | None, Mapping[str, Any]]:
+        """(end of the last finished period or None, cursor)."""
+        table = schema.source
+        with reading(self._engine) as connection:
+            row = connection.execute(select(table.c.cursor, table.c.cursor_end).where(table.c.name == source)).one_or_none()
+        if row is None:
+            return None, {}
+        value: dict[str, Any] = json.loads(row.cursor)
+        return row.cursor_end, value
+
+    def register(self, source: str, epoch: int, periods: Sequence[tuple[int, int]], kind: str) -> Sequence[str]:
+        """Register one attempt per period, all or none, before anything of them is published. Raises Fenced for a stale epoch."""
+        now = self._clock()
+        with writing(self._engine) as connection:
+            self._check(connection, epoch)
+            schedule = connection.execute(
+                select(schema.source.c.schedule).where(schema.source.c.name == source)
+            ).scalar_one_or_none()
+            deadline = now + max(3 * (schedule or 0), HOUR)
+            rows = [
+                {
+                    "id": uuid.uuid4().hex,
+                    "source": source,
+                    "kind": kind,
+                    "epoch": epoch,
+                    "asked_from": start,
+                    "asked_to": end,
+                    "registered_at": now,
+                    "deadline": deadline,
+                    "finished": False,
+                    "again": False,
+                    "state": WindowState.OPEN.value,
+                    "sets": "",
+                }
+                for start, end in periods
+            ]
+            if rows:
+                connection.execute(schema.attempt.insert(), rows)
+            if kind == "retry":  # what was to be asked again is asked again now, in this same transaction
+                table = schema.attempt
+                for start, end in periods:
+                    where = (table.c.source == source, table.c.asked_from == start, table.c.asked_to == end)
+                    connection.execute(update(table).where(*where).values(again=False))
+        return [str(row["id"]) for row in rows]
+
+    def finish(self, attempt: str, epoch: int, record: WindowRecord, cursor: Mapping[str, Any] | None) -> None:
+        """The attempt's record is published: it may close by its counts. Moves the cursor unless None. Raises Fenced."""
+        table, source = schema.attempt, schema.source
+        with writing(self._engine) as connection:
+            self._check(connection, epoch)
+            done = connection.execute(
+                update(table)
+                .where(table.c.id == attempt, table.c.epoch == epoch, table.c.state == WindowState.OPEN.value)
+                .values(finished=True)
+            )
+            if done.rowcount != 1:
+                raise Fenced(f"attempt {attempt} is not open under epoch {epoch}")
+            if cursor is not None:
+                connection.execute(
+                    update(source)
+                    .where(source.c.name == record.source)
+                    .values(cursor=json.dumps(cursor).encode(), cursor_end=record.asked[1])
+                )
+
+    def interrupted(self, source: str, epoch: int) -> Sequence[tuple[int, int]]:
+        """Let this source's unfinished attempts of older epochs lapse; returns periods that must be asked for again.
+
+        The cursor stands before what was not finished, so only periods given up after their cursor had moved are returned.
+        """
+        table = schema.attempt
+        with writing(self._engine) as connection:
+            self._check(connection, epoch)
+            connection.execute(
+                update(table)
+                .where(
+                    table.c.source == source,
+                    table.c.epoch < epoch,
+                    table.c.finished.is_(False),
+                    table.c.state == WindowState.OPEN.value,
+                )
+                .values(deadline=0)
+            )
+            again = (table.c.source == source, table.c.again)
+            rows = connection.execute(select(table.c.asked_from, table.c.asked_to).where(*again)).all()
+        return [(row.asked_from, row.asked_to) for row in rows]
+
+    def open_attempts(self, *, overdue: bool = False) -> list[str]:
+        """Attempts that are open; with `overdue`, those that may be closed or given up now."""
+        table = schema.attempt
+        where = [table.c.state == WindowState.OPEN.value]
+        if overdue:
+            where.append((table.c.deadline <= self._clock()) | (table.c.finished & table.c.record.is_not(None)))
+        with reading(self._engine) as connection:
+            return list(connection.execute(select(table.c.id).where(*where)).scalars())
+
+    def _check(self, connection: Connection, epoch: int) -> None:
+        table = schema.lease
+        row = connection.execute(select(table.c.epoch).where(table.c.name == self._lease)).one_or_none()
+        if row is None or row.epoch != epoch:
+            raise Fenced(f"the lease {self._lease!r} is not held under epoch {epoch} any more")

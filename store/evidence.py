@@ -1,0 +1,164 @@
+"""The evidence store: `append`, the only way to write evidence, in one transaction.
+
+What is stored and what is logged are the same fact: rows, entries, tiles, head, positions, findings and drift commit together.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection, Engine, select, update
+
+from store import schema
+from store.active import ActiveSet, activate, load_active
+from store.changes import Decide, DriftRow
+from store.entries import committed, own_fields
+from store.errors import Fenced, StaleMappingSet
+from store.keep import Kept, Prepared, count, keep, lateness_of, prepare
+from store.names import Names
+from store.present import note_evidence, write_changes, write_drift
+from store.records import Advance, Appended, Batch
+from store.sqlite_driver import reading, writing
+from store.view import Wanted, load_view, want_coverage
+from store.windows import Closed, note_sets, record_windows, settle
+from store.writer import EntryWriter, Head, read_head
+
+Clock = Callable[[], int]
+
+
+def wall_clock() -> int:
+    """Now, in microseconds."""
+    return time.time_ns() // 1000
+
+
+class EvidenceStore:
+    """One log of evidence in one database. Made by store.open.open_store; safe to share between threads."""
+
+    def __init__(self, engine: Engine, secret: bytes, clock: Clock = wall_clock) -> None:
+        self.engine = engine
+        self.clock = clock
+        self._secret = secret
+        self._active = ActiveSet("", {}, {})
+
+    def append(self, batch: Batch, positions: Sequence[Advance], decide: Decide) -> Appended:
+        """Write a batch in ONE transaction, or nothing.
+
+        Raises Fenced when a partition is no longer ours, StaleMappingSet when another mapping set is active than the one that
+        judged the batch, StorageFull and other StoreErrors when the storage fails. In every case nothing was written.
+        """
+        records = [item for item in batch.items if item.event.kind != "window"]
+        with reading(self.engine) as connection:
+            prepared = prepare(connection, self._secret, records, batch.retain_all)
+        with writing(self.engine) as connection:
+            # 1. The head row is ours until the commit; recorded_at never goes back, so that it is in index order.
+            head = read_head(connection, lock=True)
+            if records and batch.mapping_set != head.mapping_set:
+                raise StaleMappingSet(f"judged by mapping set {batch.mapping_set[:12]}, {head.mapping_set[:12]} is active")
+            writer = EntryWriter(connection, head, max(self.clock(), head.recorded_at))
+            # 2. Positions move only from where this batch starts, under the epoch of its consumer.
+            _advance(connection, positions)
+            return self._write(writer, head, batch, prepared, decide)
+
+    def _write(self, writer: EntryWriter, head: Head, batch: Batch, prepared: Prepared, decide: Decide) -> Appended:
+        connection = writer.connection
+        names = Names(connection)
+        active, set_idx = self._active_set(connection, head), head.set_idx
+        # 3. What was seen before is dropped; the rest becomes evidence and dead letters. Entries of our own follow.
+        kept = keep(writer, prepared, names, head.mapping_set, active.speaking(), lateness_of(connection), batch.retain_all)
+        for own in batch.own:
+            detail = committed(own.detail) if own.detail is not None else None
+            payload = committed(own.payload, own.media_type) if own.payload is not None else None
+            writer.add(own.type, "attestream", writer.now, writer.now, own_fields(own), detail, payload)
+        if batch.activate is not None and batch.activate.digest != head.mapping_set:
+            active, set_idx = activate(writer, batch.activate)
+            self._active = active
+        # 4. Counts move with the positions; windows close by them; then the state rows that all this names are decided on.
+        count(connection, kept)
+        note_sets(connection, (attempt for attempt, _ in kept.counts), head.mapping_set, head.set_idx)
+        attempts = record_windows(connection, (i for i in batch.items if i.event.kind == "window"))
+        attempts += [attempt for attempt, _ in kept.counts] + list(batch.settle)
+        closed = settle(writer, names, attempts, active.digest, set_idx)
+        wanted = self._wanted(connection, names, active, batch, kept, closed)
+        wanted.retire = active.digest != head.mapping_set
+        view = load_view(connection, names, active, writer.now, wanted)
+        changes = decide(view)
+        # 5. Findings, drift, tiles and head; the commit is the caller's.
+        write_changes(writer, names, active, active.digest, view, changes)
+        note_evidence(writer, kept.evidence)
+        extra = [*closed.drifts, *(_conflict(writer, *conflict) for conflict in kept.conflicts)]
+        write_drift(writer, extra, ())
+        writer.flush()
+        return Appended(
+            before=head.size,
+            after=writer.size,
+            counts=kept.sum(),
+            findings=len(changes.rows),
+            drifts=len(changes.drifts) + len(extra),
+            closed=tuple(closed.attempts),
+        )
+
+    def _active_set(self, connection: Connection, head: Head) -> ActiveSet:
+        if self._active.digest != head.mapping_set:
+            self._active = load_active(connection, head.mapping_set)
+        return self._active
+
+    def _wanted(
+        self, connection: Connection, names: Names, active: ActiveSet, batch: Batch, kept: Kept, closed: Closed
+    ) -> Wanted:
+        backfills = _backfills(connection, [attempt for attempt, _ in kept.counts] + closed.attempts)
+        wanted = Wanted(inputs=kept.inputs, baselines=closed.baselines, digest_sources=backfills)
+        want_coverage(connection, names, active, closed.changed, wanted)
+        finding = schema.finding
+        for mapping, subject in batch.due:
+            row = connection.execute(
+                select(finding.c.due_at, finding.c.part_id, finding.c.silence).where(
+                    finding.c.mapping == mapping, finding.c.subject == subject
+                )
+            ).one_or_none()
+            if row is not None and row.due_at is not None:
+                wanted.fold_from((mapping, subject), row.due_at)
+        return wanted
+
+
+def _advance(connection: Connection, positions: Sequence[Advance]) -> None:
+    table = schema.position
+    for advance in sorted(positions, key=lambda a: a.partition):
+        moved = connection.execute(
+            update(table)
+            .where(
+                table.c.partition == advance.partition,
+                table.c.epoch == advance.epoch,
+                table.c.position == advance.start,
+            )
+            .values(position=advance.end)
+        )
+        if moved.rowcount != 1:
+            raise Fenced(f"partition {advance.partition} is not at {advance.start} under epoch {advance.epoch} any more")
+
+
+def _backfills(connection: Connection, attempts: Sequence[str]) -> frozenset[str]:
+    """Sources of which this batch holds backfill only: what it finds goes to the digest."""
+    if not attempts:
+        return frozenset()
+    table = schema.attempt
+    kinds: dict[str, set[str]] = {}
+    for row in connection.execute(select(table.c.source, table.c.kind).where(table.c.id.in_(sorted(set(attempts))))):
+        kinds.setdefault(row.source, set()).add(row.kind)
+    return frozenset(source for source, found in kinds.items() if found == {"backfill"})
+
+
+def _conflict(writer: EntryWriter, source: str, index: int, first: int) -> DriftRow:
+    return DriftRow(
+        kind="conflict",
+        key=f"source/{source}//conflict",
+        before="",
+        after="conflict",
+        controls=(),
+        level="high",
+        event_time=writer.now,
+        delivery="alert",
+        text=f"{source}: entry {index} has the source and id of entry {first}, and other bytes",
+        source=source,
+        idx=index,
+    )

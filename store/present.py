@@ -1,0 +1,171 @@
+"""Writing what `decide` said: finding entries with their rows, present rows, tallies, controls, the drift outbox."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import case, func, update
+from sqlalchemy.dialects.sqlite import insert
+
+from store import schema
+from store.active import ActiveSet
+from store.changes import Changes, DriftRow, NewRow, Present, View
+from store.entries import canonical, committed
+from store.names import Names
+from store.records import State
+from store.sql import upsert
+from store.writer import EntryWriter
+
+MAX_CITES = 100
+
+
+def write_changes(writer: EntryWriter, names: Names, active: ActiveSet, digest: str, view: View, changes: Changes) -> list[int]:
+    """Write the changes; returns the log index of each new finding row."""
+    subjects = names.names(row.subject for row in changes.rows)
+    indexes = [_finding_entry(writer, active, digest, view, row, subjects) for row in changes.rows]
+    rows = [
+        {"mapping": r.mapping, "subject": r.subject, "event_time": r.event_time, "idx": index, "state": r.state.value}
+        for r, index in zip(changes.rows, indexes, strict=True)
+    ]
+    if rows:
+        writer.connection.execute(schema.finding_row.insert(), rows)
+    _presents(writer, changes.presents, changes.rows, indexes)
+    _controls(writer, changes)
+    write_drift(writer, changes.drifts, indexes)
+    return indexes
+
+
+def _finding_entry(
+    writer: EntryWriter, active: ActiveSet, digest: str, view: View, row: NewRow, subjects: Mapping[bytes, str]
+) -> int:
+    held = active.mappings.get(row.mapping)
+    source = next((view.parts[f.part_id].source for f in view.findings if _same(f, row) and f.part_id in view.parts), "")
+    fields: dict[str, Any] = {
+        "mapping": row.mapping,
+        "subject": row.subject.hex(),
+        "before": row.before.value if row.before is not None else "",
+        "after": row.state.value,
+        "controls": sorted(held.record.speaks_for()) if held is not None else [],
+        "mapping_set": digest,
+        "cites": list(row.cites[:MAX_CITES]) if row.cites else "due",
+    }
+    detail = committed(canonical({"subject": subjects.get(row.subject, ""), "reason": row.reason}))
+    return writer.add("finding", source, row.event_time, writer.now, fields, detail)
+
+
+def _same(finding: Any, row: NewRow) -> bool:
+    return bool(finding.mapping == row.mapping and finding.subject == row.subject)
+
+
+def _presents(writer: EntryWriter, presents: Sequence[Present], rows: Sequence[NewRow], indexes: Sequence[int]) -> None:
+    latest: dict[tuple[str, bytes], tuple[int, int]] = {}
+    for row, index in zip(rows, indexes, strict=True):
+        key = (row.mapping, row.subject)
+        latest[key] = max((row.event_time, index), latest.get(key, (0, 0)))
+    table = schema.finding
+    values = []
+    deltas: Counter[tuple[str, State]] = Counter()
+    for present in presents:
+        if present.before is not present.state:
+            if present.before is not None:
+                deltas[present.mapping, present.before] -= 1
+            deltas[present.mapping, present.state] += 1
+        values.append(
+            {
+                "mapping": present.mapping,
+                "subject": present.subject,
+                "part_id": present.part_id,
+                "silence": present.silence,
+                "state": present.state.value,
+                "since": present.since,
+                "row_time": present.row_time,
+                "row_idx": latest.get((present.mapping, present.subject), (0, -1))[1],
+                "input_time": present.input_time,
+                "matched_at": present.matched_at,
+                "matched_fresh": present.matched_fresh,
+                "quiet_at": present.quiet_at,
+                "due_at": present.due_at,
+                "errors": present.errors,
+            }
+        )
+    if values:
+        writer.connection.execute(_upsert_present(table), values)
+    moves = [{"mapping": mapping, "state": state.value, "n": n} for (mapping, state), n in sorted(deltas.items()) if n]
+    if moves:
+        writer.connection.execute(upsert(schema.tally, ["mapping", "state"], [], add=["n"]), moves)
+
+
+def _upsert_present(table: Any) -> Any:
+    """Present rows: a row index of -1 leaves the one that stands; the latest input only moves forward."""
+    statement = insert(table)
+    new = statement.excluded
+    plain = (
+        "part_id",
+        "silence",
+        "state",
+        "since",
+        "row_time",
+        "matched_at",
+        "matched_fresh",
+        "quiet_at",
+        "due_at",
+        "errors",
+    )
+    changes: dict[str, Any] = {name: new[name] for name in plain}
+    changes["row_idx"] = case((new.row_idx >= 0, new.row_idx), else_=table.c.row_idx)
+    changes["input_time"] = func.max(table.c.input_time, new.input_time)
+    return statement.on_conflict_do_update(index_elements=["mapping", "subject"], set_=changes)
+
+
+def _controls(writer: EntryWriter, changes: Changes) -> None:
+    rows = [
+        {
+            "id": c.id,
+            "state": c.state.value,
+            "since": c.since,
+            "not_satisfied": c.not_satisfied,
+            "satisfied": c.satisfied,
+            "stale": c.stale,
+            "accepted": 0,
+        }
+        for c in changes.controls
+    ]
+    if rows:
+        names = ["state", "since", "not_satisfied", "satisfied", "stale"]
+        writer.connection.execute(upsert(schema.control, ["id"], names), rows)
+
+
+def note_evidence(writer: EntryWriter, latest: Mapping[str, tuple[int, int]]) -> None:
+    """Move each control's latest evidence forward."""
+    table = schema.control
+    for control, (time, index) in sorted(latest.items()):
+        where = (table.c.id == control, (table.c.last_evidence.is_(None)) | (table.c.last_evidence <= time))
+        writer.connection.execute(update(table).where(*where).values(last_evidence=time, last_idx=index))
+
+
+def write_drift(writer: EntryWriter, drifts: Sequence[DriftRow], indexes: Sequence[int]) -> None:
+    """Put drift into the outbox, in this transaction: once."""
+    rows = [
+        {
+            "kind": d.kind,
+            "key": d.key,
+            "before": d.before,
+            "after": d.after,
+            "mapping": d.mapping,
+            "subject": d.subject,
+            "account": d.account,
+            "source": d.source,
+            "controls": " ".join(d.controls),
+            "level": d.level,
+            "event_time": d.event_time,
+            "recorded_at": writer.now,
+            "idx": indexes[d.row] if d.row is not None else d.idx,
+            "delivery": d.delivery,
+            "text": d.text,
+        }
+        for d in drifts
+    ]
+    if rows:
+        writer.connection.execute(schema.drift.insert(), rows)

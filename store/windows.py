@@ -1,0 +1,247 @@
+"""Windows: an attempt closes by counts, not by arrival, and what it covers becomes coverage.
+
+An attempt closes when its record has been processed, its collector has finished it under a valid lease, and as many of its events
+have been processed, per partition, as the record says. It is given up when that can never come true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, select, update
+
+from store import schema
+from store.changes import DriftRow
+from store.entries import canonical, committed, counts_json, window_fields
+from store.names import Names
+from store.records import Counts, Cover, Judged, WindowRecord, WindowState
+from store.sql import chunks, upsert
+from store.times import format_time
+from store.writer import EntryWriter
+
+FAILING_AFTER = 3
+"""Failed windows in a row before a source counts as failing."""
+
+
+@dataclass(slots=True)
+class Closed:
+    """What closing windows changed: per part, from which delivery time on coverage is new; and drift of the sources."""
+
+    attempts: list[str] = field(default_factory=list)
+    changed: dict[int, int] = field(default_factory=dict)
+    baselines: dict[int, int] = field(default_factory=dict)
+    drifts: list[DriftRow] = field(default_factory=list)
+
+
+def record_windows(connection: Connection, windows: Iterable[Judged]) -> list[str]:
+    """Keep the records of windows that came in a batch; returns the attempts. One that came before is left as it is."""
+    table = schema.attempt
+    attempts = []
+    for judged in windows:
+        if judged.record is None:
+            continue
+        connection.execute(
+            update(table)
+            .where(table.c.id == judged.record.attempt, table.c.record.is_(None), table.c.state == WindowState.OPEN.value)
+            .values(record=msgspec.json.encode(judged.record), payload=judged.event.payload)
+        )
+        attempts.append(judged.record.attempt)
+    return attempts
+
+
+def note_sets(connection: Connection, attempts: Iterable[str], digest: str, set_idx: int) -> None:
+    """Remember under which mapping sets the events of these attempts were processed."""
+    table = schema.attempt
+    for some in chunks(sorted(set(attempts))):
+        for row in connection.execute(select(table.c.id, table.c.held, table.c.sets).where(table.c.id.in_(some))).all():
+            sets = row.sets.split()
+            if digest not in sets or row.held is None:
+                values = {"held": min(set_idx, row.held if row.held is not None else set_idx)}
+                values["sets"] = " ".join([*sets, digest]) if digest not in sets else row.sets
+                connection.execute(update(table).where(table.c.id == row.id).values(**values))
+
+
+def settle(writer: EntryWriter, names: Names, attempts: Iterable[str], digest: str, set_idx: int) -> Closed:
+    """Close or give up those of `attempts` for which it is time."""
+    connection, table = writer.connection, schema.attempt
+    closed = Closed()
+    positions: dict[int, int] = {
+        row.partition: row.position for row in connection.execute(select(schema.position.c.partition, schema.position.c.position))
+    }
+    for some in chunks(sorted(set(attempts))):
+        query = select(table).where(table.c.id.in_(some), table.c.state == WindowState.OPEN.value)
+        for row in connection.execute(query.order_by(table.c.registered_at, table.c.asked_to, table.c.id)).all():
+            _settle(writer, names, row, positions, (digest, set_idx), closed)
+    return closed
+
+
+def _settle(
+    writer: EntryWriter, names: Names, row: Row[Any], positions: Mapping[int, int], current: tuple[str, int], closed: Closed
+) -> None:
+    counted = _counted(writer.connection, row.id)
+    if row.record is None or not row.finished:
+        if row.deadline <= writer.now:
+            _abandon(writer, row, sum(counted.values(), Counts()), "no record of it came in time", closed)
+        return
+    record = msgspec.json.decode(row.record, type=WindowRecord)
+    expected = {partition: n for partition, n in record.published if n}
+    if {p: c.collected for p, c in counted.items() if c.collected} == expected:
+        _close(writer, names, row, record, sum(counted.values(), Counts()), current, closed)
+    elif all(positions.get(partition, 0) > offset for partition, offset in record.offsets):
+        total = sum(counted.values(), Counts())
+        reason = f"{total.collected} of its {sum(expected.values())} events arrived"
+        _abandon(writer, row, total, reason, closed)
+
+
+def _counted(connection: Connection, attempt: str) -> dict[int, Counts]:
+    table = schema.attempt_count
+    rows = connection.execute(select(table).where(table.c.attempt == attempt))
+    return {r.partition: Counts(r.evidence, r.unmatched, r.duplicate, r.dead_letter) for r in rows}
+
+
+def _close(
+    writer: EntryWriter,
+    names: Names,
+    row: Row[Any],
+    record: WindowRecord,
+    counts: Counts,
+    current: tuple[str, int],
+    closed: Closed,
+) -> None:
+    held = row.held if row.held is not None else current[1]
+    sets = row.sets.split() or ([current[0]] if current[0] else [])
+    detail = committed(canonical({"identity": record.identity, "errors": list(record.errors)}))
+    fields = window_fields(record, record.state, sets, counts)
+    payload = committed(bytes(row.payload))
+    index = writer.add("window", row.source, record.asked[1], record.ended_at, fields, detail, payload)
+    _finish(writer, row.id, record.state, index, held, sets)
+    closed.attempts.append(row.id)
+    types = {p.part: p.type for p in record.parts}
+    for part in record.parts:
+        part_id = names.part(row.source, part.part, part.type)
+        if part.complete and record.state != "failed" and _first_complete(writer.connection, part_id, index):
+            closed.baselines[part_id] = index
+    for cover in record.covers:
+        part_id = names.part(row.source, cover.part, types.get(cover.part, ""))
+        start = _cover(writer.connection, part_id, _capped(cover, record.ended_at), held, index)
+        closed.changed[part_id] = min(start, closed.changed.get(part_id, start))
+    closed.drifts.extend(_source_drift(writer, row, record, index))
+
+
+def _capped(cover: Cover, ended_at: int) -> Cover:
+    """A file dated in the future keeps nothing fresh."""
+    end = min(cover.end, ended_at)
+    return Cover(cover.part, min(cover.start, end), end, cover.joins, cover.bridge)
+
+
+def _first_complete(connection: Connection, part_id: int, index: int) -> bool:
+    table = schema.part
+    done = connection.execute(
+        update(table).where(table.c.id == part_id, table.c.baseline_idx.is_(None)).values(baseline_idx=index)
+    )
+    return done.rowcount == 1
+
+
+def _cover(connection: Connection, part_id: int, cover: Cover, held: int, index: int) -> int:
+    """Add to a part's coverage; returns the delivery time from which on it is new. What joins the last stretch extends it."""
+    table = schema.coverage
+    last = connection.execute(
+        select(table).where(table.c.part_id == part_id).order_by(table.c.start.desc()).limit(1)
+    ).one_or_none()
+    if last is not None and last.held == held and last.start <= cover.start:
+        if cover.end <= last.end:
+            return int(last.end)
+        if cover.start <= last.end or (cover.joins and cover.start - last.end <= cover.bridge):
+            where = (table.c.part_id == part_id, table.c.start == last.start)
+            connection.execute(update(table).where(*where).values(end=cover.end))
+            return int(last.end)
+    row = {
+        "part_id": part_id,
+        "start": cover.start,
+        "end": cover.end,
+        "held": held,
+        "joins": cover.joins,
+        "bridge": cover.bridge,
+        "idx": index,
+    }
+    same = connection.execute(select(table).where(table.c.part_id == part_id, table.c.start == cover.start)).one_or_none()
+    if same is None:
+        connection.execute(table.insert(), row)
+    elif same.end < cover.end or same.held < held:
+        row["end"], row["held"] = max(same.end, cover.end), min(same.held, held) if same.end > cover.end else held
+        connection.execute(upsert(table, ["part_id", "start"], ["end", "held", "joins", "bridge", "idx"]), row)
+    return cover.start - (cover.bridge if cover.joins else 0)
+
+
+def _finish(writer: EntryWriter, attempt: str, state: str, index: int, held: int | None, sets: Iterable[str]) -> None:
+    table = schema.attempt
+    values = {"state": state, "idx": index, "closed_at": writer.now, "payload": None, "sets": " ".join(sets)}
+    if held is not None:
+        values["held"] = held
+    writer.connection.execute(update(table).where(table.c.id == attempt).values(**values))
+
+
+def _abandon(writer: EntryWriter, row: Row[Any], counts: Counts, reason: str, closed: Closed) -> None:
+    """Give an attempt up: its evidence stays, it tiles and retires nothing, and its period is asked for again."""
+    fields = {
+        "attempt": row.id,
+        "kind": row.kind,
+        "state": WindowState.ABANDONED.value,
+        "asked": {"from": format_time(row.asked_from), "to": format_time(row.asked_to)},
+        "sets": sorted(row.sets.split()),
+        "counts": counts_json(counts),
+        "covers": [],
+    }
+    detail = committed(canonical({"errors": [reason]}))
+    payload = committed(bytes(row.payload)) if row.payload is not None else None
+    index = writer.add("window", row.source, row.asked_to, writer.now, fields, detail, payload)
+    _finish(writer, row.id, WindowState.ABANDONED.value, index, row.held, row.sets.split())
+    closed.attempts.append(row.id)
+    if row.finished:  # its cursor has moved on: only a new attempt brings the period back
+        table = schema.attempt
+        writer.connection.execute(update(table).where(table.c.id == row.id).values(again=True))
+        period = f"{format_time(row.asked_from)[:19]} to {format_time(row.asked_to)[:19]}"
+        text = f"{row.source}: a window was given up ({reason}); {period} is asked for again"
+        closed.drifts.append(_drift(writer, row.source, "gap", "complete", "gap", "high", text, index))
+
+
+def _source_drift(writer: EntryWriter, row: Row[Any], record: WindowRecord, index: int) -> Iterable[DriftRow]:
+    """Failing and recovered sources, gaps that closed, and bytes that could not be understood."""
+    table = schema.source
+    failures: int = (
+        writer.connection.execute(select(table.c.failures).where(table.c.name == row.source)).scalar_one_or_none() or 0
+    )
+    broken = record.state == "failed" or bool(record.errors)
+    now = failures + 1 if broken else 0
+    if now != failures:
+        writer.connection.execute(update(table).where(table.c.name == row.source).values(failures=now))
+    if now == FAILING_AFTER:
+        text = f"{row.source}: {now} windows in a row could not be read: {record.errors[0] if record.errors else record.state}"
+        yield _drift(writer, row.source, "failing", "collecting", "failing", "high", text, index)
+    if failures >= FAILING_AFTER and not now:
+        text = f"{row.source}: collecting again"
+        yield _drift(writer, row.source, "failing", "failing", "collecting", "high", text, index)
+    if row.kind == "retry" and record.state == "complete":
+        yield _drift(writer, row.source, "gap", "gap", "complete", "high", f"{row.source}: the gap is filled", index)
+    if record.unreadable:
+        text = f"{row.source}: {record.unreadable} files or records could not be understood; they are kept as dead letters"
+        yield _drift(writer, row.source, "unreadable", "", "unreadable", "medium", text, index)
+
+
+def _drift(writer: EntryWriter, source: str, kind: str, before: str, after: str, level: str, text: str, index: int) -> DriftRow:
+    return DriftRow(
+        kind="source",
+        key=f"source/{source}//{kind}",
+        before=before,
+        after=after,
+        controls=(),
+        level=level,
+        event_time=writer.now,
+        delivery="alert",
+        text=text,
+        source=source,
+        idx=index,
+    )
