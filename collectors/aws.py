@@ -11,9 +11,6 @@ from typing import Any, Final
 
 from collectors.base import CollectorError
 
-FAULTS_MODULE: Final = "botocore.exceptions"
-
-
 class AwsError(CollectorError):
     """What AWS, or the way to it, answered. `code` is AWS's error code, or the SDK's class; the message is a sentence."""
 
@@ -33,41 +30,44 @@ class Connection:
     connect_timeout: float = 5.0
     read_timeout: float = 30.0
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, max_attempts: int | None = None) -> Any:
         """Return a boto3 client. Raises AwsError, e.g. for a profile that does not exist."""
-        import boto3
         from botocore.config import Config
 
         config = Config(
             connect_timeout=self.connect_timeout,
             read_timeout=self.read_timeout,
-            retries={"mode": "standard", "total_max_attempts": self.max_attempts},
+            retries={"mode": "standard", "total_max_attempts": max_attempts or self.max_attempts},
             user_agent_extra="attestream",
             s3={"addressing_style": "path"} if self.endpoint_url else None,
         )
         try:
-            session = boto3.Session(profile_name=self.profile, region_name=self.region)
+            session = self._session()
             region = self.region or session.region_name or "us-east-1"
             return session.client(service, region_name=region, endpoint_url=self.endpoint_url, config=config)
         except (*faults(), ValueError) as error:
             raise explain(error, "AWS", "") from error
 
     def identity(self) -> str:
-        """As whom AWS sees us (an ARN); if STS does not say, the end of the access key's id. Raises AwsError."""
-        sts = self.client("sts")
+        """As whom AWS sees us (an ARN); where STS cannot be asked, the end of the access key's id. Raises AwsError."""
+        sts = self.client("sts", max_attempts=2)
         try:
             return str(sts.get_caller_identity()["Arn"])
         except (*faults(), KeyError):
-            return _masked(sts)
+            return self._key()
 
+    def _key(self) -> str:
+        try:
+            credentials = self._session().get_credentials()
+            key = str(credentials.get_frozen_credentials().access_key) if credentials else ""
+        except faults() as error:
+            raise explain(error, "AWS", "") from error
+        return f"access key ending in {key[-4:]}" if key else "no credentials"
 
-def _masked(client: Any) -> str:
-    try:
-        credentials = client._request_signer._credentials
-        key = credentials.get_frozen_credentials().access_key if credentials else ""
-    except (*faults(), AttributeError):
-        key = ""
-    return f"access key ending in {key[-4:]}" if key else "no credentials"
+    def _session(self) -> Any:
+        import boto3
+
+        return boto3.Session(profile_name=self.profile, region_name=self.region)
 
 
 def faults() -> tuple[type[Exception], ...]:

@@ -17,7 +17,7 @@ from collectors.file_name import FileName
 from collectors.gz import Limits, plain, unzip
 from collectors.listing import Listed, Selection, remember
 from collectors.records import Broken, records
-from collectors.unreadable import Excerpt, Unreadable, unreadable_event
+from collectors.unreadable import Excerpt, Unreadable, sentence, unreadable_event
 from store.records import Event
 
 EVENT_TYPE: Final = "log.aws.cloudtrail"
@@ -53,10 +53,10 @@ class _Part:
     read: int = 0
     errors: list[str] = field(default_factory=list)
 
-    def spoil(self, name: FileName, error: str) -> None:
+    def spoil(self, name: FileName, place: str, reason: str) -> None:
         self.times.cut.add(name.delivered)
         if len(self.errors) < MAX_ERRORS:
-            self.errors.append(error)
+            self.errors.append(sentence(place, reason))
 
 
 @dataclass(slots=True)
@@ -75,13 +75,13 @@ class WindowReader:
         self.report.page(ignored=selection.ignored)
         for refusal in selection.refused:
             self.report.denied(refusal.place, refusal.reason)
-        first = next((f"{refusal.place}: {refusal.reason}" for refusal in selection.refused), "")
+        first = next((sentence(refusal.place, refusal.reason) for refusal in selection.refused), "")
         had = in_a_row = 0
         for number, listed in enumerate(selection.due):
             try:
                 yield from self._file(listed)
             except Refused as error:
-                first = first or f"{listed.place}: {error}"
+                first = first or sentence(listed.place, str(error))
                 self._refuse(listed, str(error))
                 in_a_row += 1
                 if in_a_row == MAX_REFUSED:
@@ -105,7 +105,7 @@ class WindowReader:
             except Unreadable as error:
                 if delivered.changed():
                     raise Refused("changed while it was read; it will be read again when it is whole") from error
-                part.spoil(name, f"{listed.place}: {error.reason}")
+                part.spoil(name, listed.place, error.reason)
                 self.report.unreadable(listed.place, error.reason)
                 yield unreadable_event(like, Excerpt.of(delivered.chunks()), listed.place, error.reason)
         part.times.good.add(name.delivered)  # a cut of the same minute wins
@@ -120,7 +120,7 @@ class WindowReader:
         for item in records(content):
             if isinstance(item, Broken):
                 place = f"{listed.place} record {item.number}"
-                part.spoil(name, f"{place}: {item.reason}")
+                part.spoil(name, place, item.reason)
                 self.report.unreadable(place, item.reason)
                 yield unreadable_event(like, item.excerpt, place, item.reason)
             else:
@@ -144,13 +144,13 @@ class WindowReader:
     def _refuse(self, listed: Listed, reason: str) -> None:
         assert listed.name is not None, "only log files are due"
         part = self._parts.setdefault(listed.name.part, _Part())
-        part.spoil(listed.name, f"{listed.place}: {reason}")
+        part.spoil(listed.name, listed.place, reason)
         self.report.denied(listed.place, reason)
 
     def _give_up(self, rest: tuple[Listed, ...]) -> None:
         for listed in rest:
             assert listed.name is not None, "only log files are due"
-            self._parts.setdefault(listed.name.part, _Part()).spoil(listed.name, f"{listed.place}: was not asked for")
+            self._parts.setdefault(listed.name.part, _Part()).spoil(listed.name, listed.place, "was not asked for")
         if rest:
             reason = f"{len(rest)} more files were not asked for after {MAX_REFUSED} refusals one after another"
             self.report.denied(rest[0].place, reason)

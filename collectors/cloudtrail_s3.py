@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -27,6 +27,7 @@ from store.records import MINUTE, SECOND, Event
 _STEP: Final = 256 * 1024
 _IN_MEMORY: Final = 8 * 1024 * 1024
 _MAX_SKEW: Final = 5 * MINUTE
+_ASK_AGAIN: Final = 600.0
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -37,7 +38,9 @@ class Bucket:
     connection: Connection
     name: str
     prefix: str
-    server_time: int = 0
+    spool_up_to: int
+    server_time: int = field(default=0, init=False)
+    _identity: tuple[float, str] | None = field(default=None, init=False)
     _client: Any = field(default=None, init=False)
 
     @property
@@ -50,6 +53,15 @@ class Bucket:
         if self._client is None:
             self._client = self.connection.client("s3")
         return self._client
+
+    def identity(self) -> str:
+        """As whom the bucket is read; asked once in ten minutes. Raises SourceUnreadable."""
+        if self._identity is None or time.monotonic() - self._identity[0] > _ASK_AGAIN:
+            try:
+                self._identity = (time.monotonic(), self.connection.identity())
+            except AwsError as error:
+                raise SourceUnreadable(f"{self.place}: {error}") from error
+        return self._identity[1]
 
     def scan(self) -> Iterator[Listed | Refusal]:
         """List every object below the prefix. Raises SourceUnreadable."""
@@ -81,7 +93,7 @@ class Bucket:
         """Ask for the object and yield its body as it comes. Raises Refused."""
         try:
             answer = self.client().get_object(Bucket=self.name, Key=listed.key, IfMatch=listed.version)
-            with answer["Body"] as stream:
+            with closing(answer["Body"]) as stream:
                 yield from stream.iter_chunks(_STEP)
         except AwsError as error:
             raise Refused(str(error)) from error
@@ -107,7 +119,7 @@ class _Object(Delivered):
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body from the beginning; one too large to be read is not spooled, for only its digest is wanted."""
-        if self.listed.size > Limits().size:
+        if self.listed.size > self.bucket.spool_up_to:
             yield from self.bucket.body(self.listed)
             return
         self._fetch()
@@ -154,10 +166,7 @@ class CloudTrailS3:
 
     def collect(self, window: Window, report: Report) -> Iterator[Event]:
         """Yield the records of the objects that arrived in the window."""
-        try:
-            report.identity(self.bucket.connection.identity())
-        except AwsError as error:
-            raise SourceUnreadable(f"{self.bucket.place}: {error}") from error
+        report.identity(self.bucket.identity())
         selection = self.lister.select(window)
         if self.bucket.server_time and window.end - self.bucket.server_time > _MAX_SKEW:
             raise SourceUnreadable(f"{self.bucket.place}: this machine's clock is ahead of the bucket's by minutes: set it (NTP)")
@@ -165,11 +174,7 @@ class CloudTrailS3:
 
     def check(self) -> Sequence[str]:
         """Ask who we are, list until the first log file and read it."""
-        try:
-            who = self.bucket.connection.identity()
-        except AwsError as error:
-            raise SourceUnreadable(f"{self.bucket.place}: {error}") from error
-        said = [f"{self.bucket.place} can be listed as {who}"]
+        said = [f"{self.bucket.place} can be listed as {self.bucket.identity()}"]
         for item in self.bucket.scan():
             if isinstance(item, Listed) and item.name:
                 try:

@@ -41,9 +41,9 @@ def covers(part: str, times: Times, cuts: Mapping[str, Any]) -> list[Cover]:
             bridge = previous
         sound = bisect_right(cut, time) == bisect_left(cut, bridge)
         if found and sound and time - found[-1].end <= HOLE:
-            found[-1] = Cover(part, found[-1].start, time, found[-1].joins)
+            found[-1] = Cover(part, found[-1].start, time, found[-1].joins, HOLE)
         else:
-            found.append(Cover(part, time, time, sound))
+            found.append(Cover(part, time, time, sound, HOLE))
         previous = time
     return found
 

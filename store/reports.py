@@ -177,7 +177,7 @@ class CoverageView:
 
 @dataclass(frozen=True, slots=True)
 class SourceStatus:
-    """A source's health. `state`: collecting, failing, partial, waiting (no window yet), removed. `gaps`: untiled asked periods."""
+    """A source's health: collecting, failing, partial, waiting (no window yet) or removed. `gaps`: asked periods missing."""
 
     name: str
     type: str

@@ -135,9 +135,9 @@ def _create_file(path: Path) -> None:
     """Make an empty file that only its owner can read; SQLite gives its journal and WAL the same mode."""
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    except FileNotFoundError as error:
-        raise StorageUnusable(f"{path}: its folder does not exist; create it first") from error
     except OSError as error:
+        if not path.parent.exists():
+            raise StorageUnusable(f"{path}: its folder does not exist; create it first") from error
         raise StorageUnusable(f"{path}: cannot be opened for writing: {error.strerror}") from error
 
 

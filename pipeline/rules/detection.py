@@ -133,7 +133,7 @@ def _value(raw: object, regex: bool, as_text: bool) -> SigmaType:
 
 
 def _filled(raw: object, names: Names, regex: bool, place: Place) -> list[object]:
-    """`raw` with each %name% replaced by each member of its list: literal in a regular expression, elsewhere `*` and `?` count."""
+    """`raw` with each %name% replaced by each member of its list: literal in a regular expression, else `*` and `?` count."""
     if not isinstance(raw, str) or isinstance(raw, Real):
         return [raw]
     pieces = _PLACEHOLDER.split(raw)  # text, name, text, name, … text

@@ -9,7 +9,7 @@ map:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,25 +50,28 @@ class Entry:
     """One entry of a `map`: its conditions and the keys that a rule it fits gets."""
 
     index: int
-    where: Mapping[str, object]
+    where: tuple[Callable[[Facts], bool], ...]
     keys: Mapping[str, object]
 
     def fits(self, facts: Facts) -> bool:
         """True when every condition of `where` fits the rule."""
-        return all(self._one(key, wanted, facts) for key, wanted in self.where.items())
-
-    def _one(self, key: str, wanted: object, facts: Facts) -> bool:
-        if key == "logsource":
-            parts = wanted if isinstance(wanted, dict) else {}
-            return all(_like(getattr(facts.logsource, name), pattern) for name, pattern in parts.items())
-        if key == "tags":
-            return any(_like(tag, wanted) for tag in facts.tags)
-        return _like(str(getattr(facts, key)), wanted)
+        return all(holds(facts) for holds in self.where)
 
 
-def _like(text: str, patterns: object) -> bool:
-    chosen = patterns if isinstance(patterns, list) else [patterns]
-    return any(matcher(parts_of(SigmaString(str(pattern))), cased=False)(text) for pattern in chosen)
+def _condition(key: str, wanted: object) -> Callable[[Facts], bool]:
+    if key == "logsource" and isinstance(wanted, dict):
+        parts = [(name, _like(patterns)) for name, patterns in wanted.items()]
+        return lambda facts: all(like(getattr(facts.logsource, name)) for name, like in parts)
+    like = _like(wanted)
+    if key == "tags":
+        return lambda facts: any(like(tag) for tag in facts.tags)
+    return lambda facts: like(str(getattr(facts, key)))
+
+
+def _like(wanted: object) -> Callable[[str], bool]:
+    patterns = wanted if isinstance(wanted, list) else [wanted]
+    tests = [matcher(parts_of(SigmaString(str(pattern))), cased=False) for pattern in patterns]
+    return lambda text: any(test(text) for test in tests)
 
 
 def is_overlay(text: str) -> bool:
@@ -122,7 +125,11 @@ def _entry(index: int, raw: object) -> Entry:
             _check_logsource(wanted, at)
         elif not _is_text(wanted):
             raise OverlayError(f"where.{key} must be text with wildcards, or a list of these", at)
-    return Entry(index, where, {key: value for key, value in raw.items() if key != "where"})
+    try:
+        conditions = tuple(_condition(key, wanted) for key, wanted in where.items())
+    except RulesError as error:
+        raise OverlayError(str(error), (*place, "where")) from error
+    return Entry(index, conditions, {key: value for key, value in raw.items() if key != "where"})
 
 
 def _check_logsource(wanted: object, place: tuple[str | int, ...]) -> None:

@@ -87,11 +87,7 @@ class _Reading:
         rules: dict[str, dict[str, str]] = {}
         claimed: set[Path] = set()
         for name, text in overlays.items():
-            rules[name] = {}
-            for pattern in rule_patterns(text):
-                for file, below in _matching(self._places[name].parent, pattern, self._places[name]):
-                    claimed.add(file.resolve())
-                    rules[name][below] = self._read(file)
+            rules[name] = self._overlay_rules(self._places[name], text, claimed)
         kept = {
             name: text
             for name, text in self._texts.items()
@@ -99,6 +95,21 @@ class _Reading:
         }
         members = {name: tuple(str(member) for member in chosen) for name, chosen in lists.items()}
         return MappingSet(self._annex or "", kept, overlays, rules, self._profiles, members)
+
+    def _overlay_rules(self, overlay: Path, text: str, claimed: set[Path]) -> dict[str, str]:
+        try:
+            patterns = rule_patterns(text)
+        except RulesError as error:
+            raise RulesError(f"{overlay}: {error}") from error
+        found: dict[str, str] = {}
+        seen: set[Path] = set()
+        for pattern in patterns:
+            for file, below in _matching(overlay.parent, pattern, overlay):
+                if (real := file.resolve()) not in seen and real != overlay.resolve():
+                    seen.add(real)
+                    found[below if below not in found else f"{pattern}/{below}"] = self._read(file)
+        claimed |= seen
+        return found
 
 
 def _files(path: Path) -> Iterator[tuple[Path, str]]:
@@ -136,7 +147,7 @@ def _inside(file: Path, root: Path) -> None:
 
 
 def _matching(base: Path, pattern: str, overlay: Path) -> Iterator[tuple[Path, str]]:
-    """Rule files that an overlay names: all below a folder, one file, or those that fit a glob (paths below the overlay's folder)."""
+    """Rule files that an overlay names, with their paths below its folder: all of a folder, one file, or those that fit a glob."""
     target = base / pattern
     if target.is_dir():
         yield from _files(target)

@@ -157,7 +157,7 @@ def test_reading_starts_at_the_claimed_position(backend, make_events, positions)
     stream = backend.open()
     for round_number in range(3):
         stream.publish(make_events(100, f"r{round_number}"))
-    positions.position = {partition: 2 for partition in range(stream.partitions)}
+    positions.position = dict.fromkeys(range(stream.partitions), 2)
     consumer = stream.subscribe(positions.claim, positions.release)
     polled = consumer.poll(10_000, 5.0)
     assert {item.event.id[:2] for item in polled.items} == {"r2"}

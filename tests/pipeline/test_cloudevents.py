@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import CodecError
@@ -38,6 +38,7 @@ events = st.builds(
 EVENT = Event("trail", "e1", "log.aws.cloudtrail", 1_700_000_000_123_456, b'{"a":1}', "w1", 7, "sub", "123456789012", "eu-west-1")
 
 
+@settings(deadline=None)
 @given(events, st.booleans())
 def test_round_trips_through_json_text(event, readable):
     text = json.dumps(to_cloudevents(event, readable=readable))

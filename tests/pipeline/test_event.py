@@ -45,11 +45,13 @@ HEAD = ["s", "log.x.y", "w", "a", "r", "m"]
 ITEM = [0, "id", 1, 2, None, b"{}"]
 
 
+@settings(deadline=None)
 @given(st.lists(events(clean_text), max_size=12))
 def test_a_pack_round_trips(some):
     assert unpack(pack(some)) == tuple(some)
 
 
+@settings(deadline=None)
 @given(st.lists(events(anything), max_size=5))
 def test_whatever_goes_in_comes_out_clean(some):
     found = unpack(pack(some))
@@ -66,7 +68,9 @@ def test_a_full_pack_round_trips_and_one_event_more_is_refused():
 
 def test_repeated_attributes_cost_next_to_nothing():
     def size(count: int) -> int:
-        return len(pack([Event("s" * 100, f"{n}", "t" * 100, n, b"", "w" * 100, 1, None, "a" * 100, "r" * 100) for n in range(count)]))
+        return len(
+            pack([Event("s" * 100, f"{n}", "t" * 100, n, b"", "w" * 100, 1, None, "a" * 100, "r" * 100) for n in range(count)])
+        )
 
     assert size(100) < size(1) + 100 * 12
 
@@ -180,6 +184,7 @@ def test_every_flipped_bit_and_every_cut_is_noticed():
             unpack(good[:length])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_noise_raises_codec_error_only(noise):
     for data in (noise, b"\x01" + noise, b"\x01\x28\xb5\x2f\xfd\x24" + noise):
@@ -187,7 +192,7 @@ def test_noise_raises_codec_error_only(noise):
             unpack(data)
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.binary(max_size=120))
 def test_noise_inside_a_sound_frame_raises_codec_error_or_is_a_pack(noise):
     try:
@@ -197,7 +202,7 @@ def test_noise_inside_a_sound_frame_raises_codec_error_or_is_a_pack(noise):
     assert unpack(pack(found)) == found
 
 
-@settings(max_examples=400)
+@settings(deadline=None, max_examples=400)
 @given(st.lists(events(clean_text), min_size=1, max_size=3), st.data())
 def test_mutated_content_raises_codec_error_or_is_a_pack(some, data):
     plain = bytearray(zstandard.ZstdDecompressor().decompress(pack(some)[1:]))

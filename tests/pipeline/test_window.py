@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import CodecError
@@ -78,6 +78,7 @@ RECORD = WindowRecord(
 )
 
 
+@settings(deadline=None)
 @given(records, times)
 def test_a_record_round_trips_by_way_of_the_stream(record, at):
     event = window_event(record, at)
@@ -164,12 +165,14 @@ def test_another_payload_is_refused(old, new):
         read_window(replace(event, payload=event.payload.replace(old, new)))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_noise_raises_codec_error_only(noise):
     with pytest.raises(CodecError):
         read_window(replace(window_event(RECORD, 1), payload=noise))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_mutated_records_raise_codec_error_or_are_canonical(data):
     event = window_event(RECORD, 1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -117,6 +119,19 @@ def test_a_key_is_created_once_for_its_owner_alone(tmp_path: Path) -> None:
     assert (tmp_path / "keys" / "log.pem.pub").read_text() == f"{created.verifier}\n"
     assert load_or_create_key(path, ORIGIN).verifier == created.verifier
     assert sorted(entry.name for entry in path.parent.iterdir()) == ["log.pem", "log.pem.pub"]
+
+
+def test_many_that_create_at_once_get_the_same_key(tmp_path: Path) -> None:
+    for number in range(10):
+        path, start = tmp_path / f"{number}.pem", Barrier(6)
+
+        def create(path: Path = path, start: Barrier = start) -> str:
+            start.wait()
+            return str(load_or_create_key(path, ORIGIN).verifier)
+
+        with ThreadPoolExecutor(6) as pool:
+            created = {future.result() for future in [pool.submit(create) for _ in range(6)]}
+        assert created == {path.with_name(f"{number}.pem.pub").read_text().strip()}
 
 
 def test_a_missing_public_key_is_written_again(tmp_path: Path) -> None:

@@ -123,9 +123,11 @@ def test_an_unchanged_log_gets_no_new_file(place: CheckpointStore) -> None:
     log = MemoryLog(numbered(0, 10))
     signing = signer(place, log)
     first = signing.publish()
-    kept = files(place)
+    kept, written = files(place), (place.directory / "latest").stat()
     assert signing.publish() == first
     assert files(place) == kept
+    now = (place.directory / "latest").stat()
+    assert (now.st_ino, now.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
 
 
 def test_an_unchanged_size_with_another_root_is_refused(place: CheckpointStore) -> None:

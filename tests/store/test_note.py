@@ -54,7 +54,11 @@ def test_published_notes_open_and_are_signed_alike() -> None:
     assert open_note(FOO_NOTE.encode(), [foo, VerifierKey.parse(PETER)]).signers == (foo,)
 
 
-@pytest.mark.parametrize("text", [PETER, FOO, "EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"])
+ENOCH = "EnochRoot+af0cfe78+ATtqJ7zOtqQtYqOo0CpvDXNlMhV3HeJDpjrASKGLWdop"
+WITH_PLUS = "TEST+7997405c+AQcC+FTVKf0jlTdHDY3rbevmnKxxPjigCXlVtGe6RIr6"
+
+
+@pytest.mark.parametrize("text", [PETER, FOO, ENOCH, WITH_PLUS])
 def test_verifier_keys_round_trip(text: str) -> None:
     assert str(VerifierKey.parse(text)) == text
 

@@ -80,6 +80,12 @@ def table(tmp_path, **options):
     return engine
 
 
+def run(engine, *statements: str) -> None:
+    with writing(engine) as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
 def rows(engine) -> list[int]:
     with reading(engine) as connection:
         return [row.x for row in connection.execute(text("select x from t order by x"))]
@@ -89,10 +95,8 @@ def test_writing_commits_at_the_end_and_rolls_back_ddl_too(tmp_path):
     engine = table(tmp_path)
     with writing(engine) as connection:
         connection.exec_driver_sql("insert into t values (1)")
-    with pytest.raises(RuntimeError), writing(engine) as connection:
-        connection.exec_driver_sql("insert into t values (2)")
-        connection.exec_driver_sql("create table u (x)")
-        raise RuntimeError
+    with pytest.raises(exc.OperationalError, match="no such table"):
+        run(engine, "insert into t values (2)", "create table u (x)", "insert into nowhere values (1)")
     assert rows(engine) == [1]
     with writing(engine) as connection:
         connection.exec_driver_sql("create table u (x)")
@@ -102,9 +106,11 @@ def test_savepoints_are_real(tmp_path):
     engine = table(tmp_path)
     with writing(engine) as connection:
         connection.exec_driver_sql("insert into t values (1)")
-        with pytest.raises(exc.IntegrityError), connection.begin_nested():
-            connection.exec_driver_sql("insert into t values (2)")
+        savepoint = connection.begin_nested()
+        connection.exec_driver_sql("insert into t values (2)")
+        with pytest.raises(exc.IntegrityError):
             connection.exec_driver_sql("insert into t values (1)")
+        savepoint.rollback()
         connection.exec_driver_sql("insert into t values (3)")
     assert rows(engine) == [1, 3]
 
@@ -139,9 +145,8 @@ def test_reading_refuses_to_write_and_the_connection_can_write_again_later(tmp_p
 
 def test_errors_of_the_data_stay_what_they_are(tmp_path):
     engine = table(tmp_path)
-    with pytest.raises(exc.IntegrityError), writing(engine) as connection:
-        connection.exec_driver_sql("insert into t values (1)")
-        connection.exec_driver_sql("insert into t values (1)")
+    with pytest.raises(exc.IntegrityError):
+        run(engine, "insert into t values (1)", "insert into t values (1)")
     assert rows(engine) == []
 
 
@@ -154,9 +159,8 @@ def test_i10_a_full_disk_is_said_and_nothing_is_written(tmp_path):
     def little_room(connection):
         connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 2}")
 
-    with pytest.raises(StorageFull, match=r"t\.db: the disk is full; nothing was written"), writing(engine) as connection:
-        connection.exec_driver_sql("insert into t values (1)")
-        connection.exec_driver_sql("insert into t values (zeroblob(1000000))")
+    with pytest.raises(StorageFull, match=r"t\.db: the disk is full; nothing was written"):
+        run(engine, "insert into t values (1)", "insert into t values (zeroblob(1000000))")
     assert rows(engine) == []
     event.remove(engine, "begin", little_room)
     with writing(engine) as connection:
@@ -195,7 +199,12 @@ except StoreError as error:
 
 @pytest.mark.parametrize(
     ("place", "reason"),
-    [("no/such/a.db", "folder does not exist"), ("file/a.db", "Not a directory"), ("folder", "Is a directory"), ("file", "not a database")],
+    [
+        ("no/such/a.db", "folder does not exist"),
+        ("file/a.db", "Not a directory"),
+        ("folder", "Is a directory"),
+        ("file", "not a database"),
+    ],
 )
 def test_a_place_that_cannot_be_used_is_named_with_the_reason(tmp_path, place, reason):
     (tmp_path / "folder").mkdir()
@@ -208,13 +217,10 @@ def test_a_place_that_cannot_be_used_is_named_with_the_reason(tmp_path, place, r
 
 def test_a_folder_that_may_not_be_written_is_named(tmp_path):
     tmp_path.chmod(0o500)
-    if os.geteuid() == 0:
-        # The superuser may write anywhere but where the kernel lets nobody.
-        with pytest.raises(StorageUnusable, match="cannot be opened for writing|does not exist"):
-            make_engine(Path("/proc/self/a.db"))
-        return
-    with pytest.raises(StorageUnusable, match="Permission denied"):
-        make_engine(tmp_path / "a.db")
+    # The superuser may write anywhere but where the kernel lets nobody.
+    place = Path("/proc/self/a.db") if os.geteuid() == 0 else tmp_path / "a.db"
+    with pytest.raises(StorageUnusable, match=r"a\.db: cannot be opened for writing: "):
+        make_engine(place)
 
 
 def test_a_damaged_file_is_said(tmp_path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.text import MAX_ATTRIBUTE, clean_attribute, clean_text, is_clean_attribute
@@ -28,6 +28,7 @@ def test_a_lone_surrogate_becomes_a_digest_of_its_own():
     assert clean_attribute("\ud800") != clean_attribute("\ud801")
 
 
+@settings(deadline=None)
 @given(anything)
 def test_cleaning_gives_clean_text_and_cleaning_again_changes_nothing(text):
     once = clean_attribute(text)
@@ -37,6 +38,7 @@ def test_cleaning_gives_clean_text_and_cleaning_again_changes_nothing(text):
     assert clean_attribute(once) == once
 
 
+@settings(deadline=None)
 @given(anything)
 def test_free_text_can_be_written_anywhere_and_loses_nothing_else(text):
     once = clean_text(text)

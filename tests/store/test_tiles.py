@@ -309,6 +309,8 @@ def test_consistency_of_equal_and_empty_trees() -> None:
     for old, old_root, new, new_root, proof in (
         (0, one, 2, two, []),
         (0, one, 0, one, []),
+        (0, EMPTY_ROOT, 0, one, []),
+        (1, one, 8, two, [LEAVES[1]]),  # a proof for size 2 that claims to be of size 8
         (0, EMPTY_ROOT, 2, two, [one]),
         (2, one, 2, two, []),
         (2, two, 2, two, [one]),

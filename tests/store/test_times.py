@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from store.errors import InvalidTime, StoreError
@@ -14,6 +14,7 @@ from store.times import MAX_TIME, format_time, parse_time
 times = st.integers(0, MAX_TIME)
 
 
+@settings(deadline=None)
 @given(times)
 def test_round_trips_in_27_characters(micros):
     text = format_time(micros)
@@ -21,11 +22,13 @@ def test_round_trips_in_27_characters(micros):
     assert parse_time(text) == micros
 
 
+@settings(deadline=None)
 @given(times, times)
 def test_text_sorts_like_time(one, other):
     assert (format_time(one) < format_time(other)) == (one < other)
 
 
+@settings(deadline=None)
 @given(st.datetimes(datetime(1971, 1, 1), datetime(9998, 12, 31)), st.integers(-1439, 1439))
 def test_agrees_with_datetime_at_any_offset(naive, minutes):
     moment = naive.replace(tzinfo=timezone(timedelta(minutes=minutes)))
@@ -94,6 +97,7 @@ def test_a_time_that_cannot_be_written_is_refused(micros):
         format_time(micros)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_noise_raises_invalid_time_only(text):
     try:

@@ -1,0 +1,75 @@
+"""Opening a store: engine, migrations, and the rows that every log begins with."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import uuid
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, select
+
+from store import schema
+from store.errors import StorageUnusable, StoreError
+from store.evidence import Clock, EvidenceStore, wall_clock
+from store.sqlite_driver import make_engine, reading, writing
+
+
+def open_engine(url: str) -> Engine:
+    """The engine for `store.url`. Raises StoreError for a scheme that is not served."""
+    if not url.startswith("sqlite:///"):
+        scheme = url.split(":", 1)[0]
+        raise StoreError(f"store.url: {scheme!r} is not served by this version; use sqlite:///path/to/store.db")
+    path = Path(url.removeprefix("sqlite:///"))
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return make_engine(path)
+
+
+def open_store(url: str, clock: Clock = wall_clock) -> EvidenceStore:
+    """Open the store, creating or migrating its schema."""
+    engine = open_engine(url)
+    migrate(engine)
+    return EvidenceStore(engine, read_meta(engine, "seen_key"), clock)
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema to this version's, in one transaction. Raises StorageUnusable for a store of a later version."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    with reading(engine) as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+    if current == scripts.get_current_head():
+        return
+    if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
+        raise StorageUnusable(f"{engine.url.database}: made by a later version (schema {current}); upgrade Attestream")
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        _begin(connection)
+
+
+def _begin(connection: Connection) -> None:
+    """The rows that a log starts with: an empty tree, and the store's own random key and id."""
+    if connection.execute(select(schema.head.c.id)).first() is not None:
+        return
+    empty = hashlib.sha256(b"").digest()
+    values = {"id": 1, "size": 0, "root": empty, "recorded_at": 0, "mapping_set": "", "set_idx": 0}
+    connection.execute(schema.head.insert().values(**values))
+    connection.execute(
+        schema.meta.insert(),
+        [{"name": "seen_key", "value": os.urandom(32)}, {"name": "store_id", "value": uuid.uuid4().hex.encode()}],
+    )
+
+
+def read_meta(engine: Engine, name: str) -> bytes:
+    """One value of the meta table. Raises StorageUnusable when it is missing."""
+    with reading(engine) as connection:
+        value = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == name)).scalar_one_or_none()
+    if value is None:
+        raise StorageUnusable(f"{engine.url.database}: the store lacks its {name}; restore it from a backup")
+    return bytes(value)
