@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from collectors.base import CollectorError
 
+
 class AwsError(CollectorError):
     """What AWS, or the way to it, answered. `code` is AWS's error code, or the SDK's class; the message is a sentence."""
 
@@ -45,7 +46,7 @@ class Connection:
             session = self._session()
             region = self.region or session.region_name or "us-east-1"
             return session.client(service, region_name=region, endpoint_url=self.endpoint_url, config=config)
-        except (*faults(), ValueError) as error:
+        except faults(ValueError) as error:
             raise explain(error, "AWS", "") from error
 
     def identity(self) -> str:
@@ -53,7 +54,7 @@ class Connection:
         sts = self.client("sts", max_attempts=2)
         try:
             return str(sts.get_caller_identity()["Arn"])
-        except (*faults(), KeyError):
+        except faults(KeyError):
             return self._key()
 
     def _key(self) -> str:
@@ -70,12 +71,12 @@ class Connection:
         return boto3.Session(profile_name=self.profile, region_name=self.region)
 
 
-def faults() -> tuple[type[Exception], ...]:
-    """The exceptions by which the SDK reports a failed call or a broken body."""
+def faults(*more: type[Exception]) -> tuple[type[Exception], ...]:
+    """The exceptions by which the SDK reports a failed call or a broken body, and `more`."""
     from botocore.exceptions import BotoCoreError, ClientError
     from urllib3.exceptions import HTTPError
 
-    return BotoCoreError, ClientError, HTTPError, OSError
+    return BotoCoreError, ClientError, HTTPError, OSError, *more
 
 
 _CREDENTIALS: Final = (
@@ -84,6 +85,7 @@ _CREDENTIALS: Final = (
 _REGION: Final = "is in another Region ({code}): set the source's region to the bucket's"
 _THROTTLED: Final = "throttled us ({code}) through every retry: nothing is lost, the next run asks again; a longer schedule helps"
 _BROKEN: Final = "answered with an error of its own ({code}) through every retry: nothing is lost, the next run asks again"
+_REFUSED: Final = "refused the request ({code}): check the source's settings"
 _NETWORK: Final = (
     "cannot be reached or broke off ({code}): check network, proxy and endpoint_url; nothing is lost, the next run asks again"
 )
@@ -140,7 +142,7 @@ def _other(error: Exception) -> str:
     response = getattr(error, "response", None)
     if isinstance(response, Mapping):
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return _BROKEN if isinstance(status, int) and status >= 500 else "refused the request ({code}): check the source's settings"
+        return _BROKEN if isinstance(status, int) and status >= 500 else _REFUSED
     if isinstance(error, ValueError):
         return "was not called, for endpoint_url or region is not valid ({code}): correct it"
     return _NETWORK

@@ -50,7 +50,7 @@ class CloudTrailFiles:
     clock: Callable[[], int]
     type: str = "cloudtrail-files"
 
-    def oldest(self, cursor: Cursor, now: int) -> int | None:
+    def oldest(self, cursor: Cursor, now: int) -> int | None:  # noqa: ARG002  the contract has them
         """Just before the oldest file's time, not before `since`; None in an empty directory."""
         return self.lister.oldest()
 
@@ -153,6 +153,8 @@ def _entry(entry: os.DirEntry[str]) -> Listed | Refusal | str | None:
     if name is None and not stat.S_ISREG(status.st_mode):
         return None
     arrived = status.st_ctime_ns // 1000
+    if entry.is_symlink():  # the link may be younger than what it leads to
+        arrived = max(arrived, entry.stat(follow_symlinks=False).st_ctime_ns // 1000)
     modified = status.st_mtime_ns // 1000
     if not _BEGINNING <= modified <= arrived:
         modified = arrived

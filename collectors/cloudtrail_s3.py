@@ -98,7 +98,7 @@ class Bucket:
         except AwsError as error:
             raise Refused(str(error)) from error
         except faults() as error:
-            permission = f"s3:GetObject on arn:aws:s3:::{self.name}/{self.prefix}* (and kms:Decrypt where the trail uses a KMS key)"
+            permission = f"s3:GetObject on arn:aws:s3:::{self.name}/{self.prefix}* (kms:Decrypt too where a KMS key is used)"
             raise _Broken(str(explain(error, "S3 object", permission)), retry=_broke_off(error)) from error
 
 
@@ -160,7 +160,7 @@ class CloudTrailS3:
     clock: Callable[[], int]
     type: str = "cloudtrail-s3"
 
-    def oldest(self, cursor: Cursor, now: int) -> int | None:
+    def oldest(self, cursor: Cursor, now: int) -> int | None:  # noqa: ARG002  the contract has them
         """Just before the oldest object's LastModified, not before `since`; None in an empty bucket."""
         return self.lister.oldest()
 

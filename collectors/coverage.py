@@ -35,10 +35,8 @@ def covers(part: str, times: Times, cuts: Mapping[str, Any]) -> list[Cover]:
     found: list[Cover] = []
     previous: int | None = known.get("last")
     for time in sorted(times.good.difference(cut)):
-        if previous is None or not 0 < time - previous <= HOLE:
-            bridge = time - HOLE  # nothing further away is ever joined
-        else:
-            bridge = previous
+        near = previous is not None and 0 < time - previous <= HOLE
+        bridge = previous if near and previous is not None else time - HOLE  # nothing further away is ever joined
         sound = bisect_right(cut, time) == bisect_left(cut, bridge)
         if found and sound and time - found[-1].end <= HOLE:
             found[-1] = Cover(part, found[-1].start, time, found[-1].joins, HOLE)

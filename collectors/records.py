@@ -180,9 +180,7 @@ class _Text:
                 break
             if size > MAX_RECORD or not self._more():
                 raise Unreadable("ends before its JSON document does")
-        name = b'"' + self._buffer[self._pos : self._pos + size + 1]
-        self._pos += size + 1
-        return name
+        return b'"' + self._cut(size + 1)
 
     def whole(self) -> Slice | None:
         """Consume one object that lies whole in the buffer and is followed by a separator: the common case, in one match."""
@@ -196,10 +194,7 @@ class _Text:
         return found[0], 0, None
 
     def walk(self, closing: int) -> Slice:
-        """Consume everything up to a comma or `closing` outside all brackets and strings, and strip white space behind.
-
-        Raises Unreadable at the end of the text or at a bracket that closes nothing.
-        """
+        """Consume up to a comma or `closing` outside brackets and strings, white space behind left out. Raises Unreadable."""
         at = depth = deepest = 0
         quoted = False
         large: Taker | None = None
@@ -211,8 +206,8 @@ class _Text:
             if here >= len(self._buffer) or (quoted and self._buffer[here] != _QUOTE):
                 if at > MAX_KEPT:  # it will not be kept whole: only its digest goes on
                     large = large or Taker()
-                    large.add(self._buffer[self._pos : here])
-                    self._pos, at = here, 0
+                    large.add(self._cut(at))
+                    at = 0
                 if not self._more():
                     raise Unreadable("ends within a record or value")
                 continue
@@ -231,9 +226,14 @@ class _Text:
             elif closed := _CLOSING.match(self._buffer, here, here + depth):
                 depth -= closed.end() - here
                 at = closed.end() - self._pos
-        data = self._buffer[self._pos : self._pos + at]
-        self._pos += at
-        if large is not None:
-            large.add(data)
-            return b"", deepest, large.excerpt()
-        return data.rstrip(_SPACE), deepest, None
+        data = self._cut(at)
+        if large is None:
+            return data.rstrip(_SPACE), deepest, None
+        large.add(data)
+        return b"", deepest, large.excerpt()
+
+    def _cut(self, size: int) -> bytes:
+        """Consume so many bytes of the buffer."""
+        data = self._buffer[self._pos : self._pos + size]
+        self._pos += size
+        return data

@@ -59,7 +59,7 @@ def run_attempts(
         start = end if end is not None else collector.oldest(cursor, now)
         periods = cut(start if start is not None else now - SECOND, now)
         if len(periods) > 1:
-            collector.check()  # a source that is down fails one window, not every window of a long plan
+            collector.oldest(cursor, now)  # a source that is down fails one window, not every window of a long plan
     except SourceUnreadable as error:
         fault = str(error)
         again = []
@@ -205,10 +205,10 @@ def _chunks(events: Iterator[Event], stop: threading.Event) -> Iterator[list[Eve
     for event in events:
         chunk.append(event)
         size += len(event.payload)
+        if stop.is_set():
+            break
         if len(chunk) >= MAX_CHUNK_EVENTS or size >= MAX_CHUNK_BYTES:
             yield chunk
             chunk, size = [], 0
-            if stop.is_set():
-                return
     if chunk:
         yield chunk

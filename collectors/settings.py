@@ -27,7 +27,9 @@ def parse_duration(text: str) -> int:
 
 
 def _duration(value: Any) -> Any:
-    return parse_duration(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        raise ValueError(f"a duration needs a unit: write e.g. {value}s")
+    return parse_duration(value)
 
 
 def _moment(value: Any) -> Any:
@@ -81,7 +83,7 @@ class CloudTrailFilesSettings(DeliveredFilesSettings):
 
 
 class CloudTrailS3Settings(DeliveredFilesSettings):
-    """cloudtrail-s3: log files in `bucket` below `prefix`. Credentials come from where the AWS SDK finds them, never from here."""
+    """cloudtrail-s3: log files in `bucket` below `prefix`. Credentials are found by the AWS SDK, they never stand here."""
 
     type: Literal["cloudtrail-s3"]
     bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")

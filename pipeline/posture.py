@@ -12,7 +12,6 @@ from pipeline.fold import Folded, Span, Step, differences, fold_open, fold_silen
 from store.changes import (
     Changes,
     ControlChange,
-    DriftRow,
     FindingView,
     HeldMapping,
     NewRow,
@@ -20,7 +19,7 @@ from store.changes import (
     Present,
     View,
 )
-from store.records import ControlState, State
+from store.records import ControlState, DriftRow, State
 
 SPEAKS = (State.SATISFIED, State.NOT_SATISFIED, State.STALE)
 """Finding states that count in a control's state."""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, Engine, select, update
 
 from store import schema
+from store.blocks import BlockReader
 from store.changes import HeldMapping
 from store.entries import committed
+from store.errors import StoreError, VerificationError
 from store.records import Activation, MappingRecord
 from store.sql import upsert
-from store.writer import EntryWriter
+from store.sqlite_driver import reading
+from store.writer import EntryWriter, read_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,3 +88,27 @@ def activate(writer: EntryWriter, activation: Activation) -> tuple[ActiveSet, in
     if controls:
         connection.execute(upsert(schema.control, ["id"], []), controls)
     return load_active(connection, activation.digest), index
+
+
+def active_digest(engine: Engine) -> str:
+    """Digest of the active mapping set, "" while there is none."""
+    with reading(engine) as connection:
+        return read_head(connection).mapping_set
+
+
+def set_payload(engine: Engine, digest: str) -> bytes:
+    """The bytes of a mapping set as they stand in the log. Raises StoreError when no set of this digest was ever active."""
+    entry, table = schema.entry, schema.mapping_set
+    query = (
+        select(entry.c.payload_block, entry.c.payload_offset, entry.c.payload_length)
+        .join(table, table.c.idx == entry.c.idx)
+        .where(table.c.digest == digest)
+    )
+    with reading(engine) as connection:
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise StoreError(f"no mapping set {digest[:12]} was ever active in this store")
+        payload = BlockReader(connection).piece(row.payload_block, row.payload_offset, row.payload_length)
+    if hashlib.sha256(payload).hexdigest() != digest:
+        raise VerificationError(f"the mapping set {digest[:12]} is not what was activated: its bytes have changed")
+    return payload

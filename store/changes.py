@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from store.records import ControlState, MappingRecord, State, Verdict
+from store.records import ControlState, DriftRow, MappingRecord, State, Verdict
 
 FindingKey = tuple[str, bytes]
 """(mapping id, subject's handle)"""
@@ -164,27 +164,6 @@ class ControlChange:
     not_satisfied: int
     satisfied: int
     stale: int
-
-
-@dataclass(frozen=True, slots=True)
-class DriftRow:
-    """One drift for the outbox. `row` is the number of the NewRow that caused it, None when something else did."""
-
-    kind: str
-    key: str
-    before: str
-    after: str
-    controls: tuple[str, ...]
-    level: str
-    event_time: int
-    delivery: str
-    text: str
-    mapping: str | None = None
-    subject: bytes | None = None
-    account: str = ""
-    source: str = ""
-    row: int | None = None
-    idx: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

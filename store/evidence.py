@@ -7,24 +7,29 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, Engine, select, update
 
 from store import schema
 from store.active import ActiveSet, activate, load_active
-from store.changes import Decide, DriftRow
+from store.changes import Decide
 from store.entries import committed, own_fields
 from store.errors import Fenced, StaleMappingSet
 from store.keep import Kept, Prepared, count, keep, lateness_of, prepare
 from store.names import Names
 from store.present import note_evidence, write_changes, write_drift
-from store.records import Advance, Appended, Batch
+from store.records import Advance, Appended, Batch, DriftRow
 from store.sqlite_driver import reading, writing
 from store.view import Wanted, load_view, want_coverage
 from store.windows import Closed, note_sets, record_windows, settle
 from store.writer import EntryWriter, Head, read_head
 
 Clock = Callable[[], int]
+
+
+class _Rehearsed(Exception):
+    """Takes a rehearsal back."""
 
 
 def wall_clock() -> int:
@@ -51,14 +56,28 @@ class EvidenceStore:
         with reading(self.engine) as connection:
             prepared = prepare(connection, self._secret, records, batch.retain_all)
         with writing(self.engine) as connection:
-            # 1. The head row is ours until the commit; recorded_at never goes back, so that it is in index order.
-            head = read_head(connection, lock=True)
-            if records and batch.mapping_set != head.mapping_set:
-                raise StaleMappingSet(f"judged by mapping set {batch.mapping_set[:12]}, {head.mapping_set[:12]} is active")
-            writer = EntryWriter(connection, head, max(self.clock(), head.recorded_at))
-            # 2. Positions move only from where this batch starts, under the epoch of its consumer.
-            _advance(connection, positions)
-            return self._write(writer, head, batch, prepared, decide)
+            return self._append(connection, batch, prepared, positions, decide)
+
+    def rehearse(self, batch: Batch, decide: Decide) -> None:
+        """Do all that `append` does, and take it back: raises what the batch's own data makes it raise."""
+        records = [item for item in batch.items if item.event.kind != "window"]
+        with reading(self.engine) as connection:
+            prepared = prepare(connection, self._secret, records, batch.retain_all)
+        with suppress(_Rehearsed), writing(self.engine) as connection:
+            self._append(connection, batch, prepared, (), decide)
+            raise _Rehearsed
+
+    def _append(
+        self, connection: Connection, batch: Batch, prepared: Prepared, positions: Sequence[Advance], decide: Decide
+    ) -> Appended:
+        # 1. The head row is ours until the commit; recorded_at never goes back, so that it is in index order.
+        head = read_head(connection, lock=True)
+        if prepared.items and batch.mapping_set != head.mapping_set:
+            raise StaleMappingSet(f"judged by mapping set {batch.mapping_set[:12]}, {head.mapping_set[:12]} is active")
+        writer = EntryWriter(connection, head, max(self.clock(), head.recorded_at))
+        # 2. Positions move only from where this batch starts, under the epoch of its consumer.
+        _advance(connection, positions)
+        return self._write(writer, head, batch, prepared, decide)
 
     def _write(self, writer: EntryWriter, head: Head, batch: Batch, prepared: Prepared, decide: Decide) -> Appended:
         connection = writer.connection
@@ -86,7 +105,7 @@ class EvidenceStore:
         # 5. Findings, drift, tiles and head; the commit is the caller's.
         write_changes(writer, names, active, active.digest, view, changes)
         note_evidence(writer, kept.evidence)
-        extra = [*closed.drifts, *(_conflict(writer, *conflict) for conflict in kept.conflicts)]
+        extra = [*closed.drifts, *batch.drifts, *(_conflict(writer, *conflict) for conflict in kept.conflicts)]
         write_drift(writer, extra, ())
         writer.flush()
         return Appended(

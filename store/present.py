@@ -11,10 +11,10 @@ from sqlalchemy.dialects.sqlite import insert
 
 from store import schema
 from store.active import ActiveSet
-from store.changes import Changes, DriftRow, NewRow, Present, View
+from store.changes import Changes, NewRow, Present, View
 from store.entries import canonical, committed
 from store.names import Names
-from store.records import State
+from store.records import DriftRow, State
 from store.sql import upsert
 from store.writer import EntryWriter
 

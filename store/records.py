@@ -273,8 +273,29 @@ class Activation:
 
 
 @dataclass(frozen=True, slots=True)
+class DriftRow:
+    """One drift for the outbox. `row` is the number of the NewRow that caused it, None when something else did."""
+
+    kind: str
+    key: str
+    before: str
+    after: str
+    controls: tuple[str, ...]
+    level: str
+    event_time: int
+    delivery: str
+    text: str
+    mapping: str | None = None
+    subject: bytes | None = None
+    account: str = ""
+    source: str = ""
+    row: int | None = None
+    idx: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
-    """What one append writes: judged events of the stream, entries of our own, findings whose time has come, attempts to settle.
+    """What one append writes: judged events, entries of our own, findings whose time has come, attempts to settle, drift.
 
     `mapping_set` is the digest of the set that judged the items; the append is refused when another one is active.
     """
@@ -285,4 +306,5 @@ class Batch:
     due: tuple[tuple[str, bytes], ...] = ()
     settle: tuple[str, ...] = ()
     activate: Activation | None = None
+    drifts: tuple[DriftRow, ...] = ()
     retain_all: bool = False

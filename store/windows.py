@@ -14,10 +14,9 @@ import msgspec
 from sqlalchemy import Connection, Row, select, update
 
 from store import schema
-from store.changes import DriftRow
 from store.entries import canonical, committed, counts_json, window_fields
 from store.names import Names
-from store.records import Counts, Cover, Judged, WindowRecord, WindowState
+from store.records import Counts, Cover, DriftRow, Judged, WindowRecord, WindowState
 from store.sql import chunks, upsert
 from store.times import format_time
 from store.writer import EntryWriter

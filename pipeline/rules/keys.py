@@ -114,7 +114,7 @@ def _strength(raw: object, report: Report) -> tuple[dict[str, Strength], Strengt
         return {}, "partial"
     if not isinstance(raw, dict):
         if raw in STRENGTHS:
-            return {}, cast(Strength, raw)
+            return {}, raw
         report.error(("strength",), f"strength is one of {', '.join(STRENGTHS)}, or a map of controls to these",
                      nearest(str(raw), STRENGTHS))  # fmt: skip
         return {}, "partial"
@@ -126,7 +126,7 @@ def _strength(raw: object, report: Report) -> tuple[dict[str, Strength], Strengt
             report.error(("strength", control), f"strength is one of {', '.join(STRENGTHS)}, not {word!r}",
                          nearest(str(word), STRENGTHS))  # fmt: skip
         else:
-            found[control] = cast(Strength, word)
+            found[control] = word
     return found, "partial"
 
 
@@ -144,7 +144,9 @@ def check_keys(keys: Keys, controls: tuple[str, ...], has_until: bool, report: R
     """Reports keys that together would claim too much, or leave a finding that nothing closes."""
     if keys.finding != "evidence":
         if not keys.rationale:
-            report.error(("finding",), f"a mapping that says {keys.finding} needs a rationale: why a match says so of the control")
+            report.error(
+                ("finding",), f"a mapping that says {keys.finding} needs a rationale: why a match says so of the control"
+            )
         if controls and all(keys.strength_for(control) == "weak" for control in controls):
             report.error(("finding",), "weak for every control: that is only ever evidence", "use finding: evidence")
     if keys.finding == "satisfied" and not keys.one_sided:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.rules.annex import Control, parse_annex
-from pipeline.rules.build import Sources, build_rule
+from pipeline.rules.assemble import Sources
+from pipeline.rules.build import build_rule
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.overlay import Entry, OverlayError, parse_overlay
 from pipeline.rules.problems import Problem, RulesError
@@ -75,7 +76,9 @@ class _Loader:
         except OverlayError as error:
             report.error(error.place, str(error), error.hint)
             return
-        used = {index for below, rule in sorted(rules.items()) for index in self._mapped(path, below, rule, entries, documents[0])}
+        used = {
+            index for below, rule in sorted(rules.items()) for index in self._mapped(path, below, rule, entries, documents[0])
+        }
         for entry in entries:
             if entry.index not in used:
                 report.warning(("map", entry.index), "this entry fits no rule")

@@ -147,7 +147,7 @@ def _inside(file: Path, root: Path) -> None:
 
 
 def _matching(base: Path, pattern: str, overlay: Path) -> Iterator[tuple[Path, str]]:
-    """Rule files that an overlay names, with their paths below its folder: all of a folder, one file, or those that fit a glob."""
+    """Rule files that an overlay names, with their paths below its folder: all of a folder, one file, or what fits a glob."""
     target = base / pattern
     if target.is_dir():
         yield from _files(target)

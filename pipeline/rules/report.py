@@ -28,10 +28,11 @@ class Report:
         """A problem whose line is known already."""
         self.problems.append(Problem(self.path, line, "warning" if self.foreign else severity, message, hint))
 
-    @property
-    def failed(self) -> bool:
-        """True when an error was reported."""
-        return any(problem.severity == "error" for problem in self.problems)
+    def below(self, base: Place) -> Report:
+        """A report that collects into this one and whose places are below `base`."""
+        child = Report(self.path, self._document, base=(*self._base, *base), foreign=self.foreign)
+        child.problems = self.problems
+        return child
 
     def _add(self, place: Place, severity: Severity, message: str, hint: str) -> None:
         line = self._document.line_of((*self._base, *place)) if self._document else 1

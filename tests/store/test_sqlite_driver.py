@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,7 @@ def test_i10_a_disk_that_refuses_bytes_is_said_and_nothing_is_written(tmp_path):
     """The operating system refuses to let any file grow past 200 kB."""
     script = """
 import sys
+import threading
 from pathlib import Path
 from store.errors import StoreError
 from store.sqlite_driver import make_engine, writing
@@ -242,6 +244,7 @@ def test_a_damaged_file_is_said(tmp_path):
 def test_many_processes_may_open_a_new_file_at_once(tmp_path):
     script = """
 import sys
+import threading
 from pathlib import Path
 from store.sqlite_driver import make_engine, writing
 sys.stdin.readline()
@@ -258,3 +261,26 @@ with writing(engine) as connection:
         process.stdin.flush()
     assert [process.communicate()[1] for process in started] == [""] * 6
     assert rows(make_engine(tmp_path / "new.db")) == [1] * 6
+
+
+@pytest.mark.parametrize("patience", [0.1, 60.0])
+def test_opening_waits_for_a_writer_before_it_changes_the_journal(tmp_path, patience):
+    old = table(tmp_path, module=OldLibrary())
+    held, release = threading.Event(), threading.Event()
+
+    def write() -> None:
+        with writing(old):
+            held.set()
+            release.wait(60)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    held.wait()
+    if patience < 1:
+        with pytest.raises(StorageBusy):
+            make_engine(tmp_path / "t.db", busy_timeout=patience)
+        release.set()
+    else:
+        threading.Timer(0.3, release.set).start()
+        assert rows(make_engine(tmp_path / "t.db", busy_timeout=patience)) == []
+    writer.join()

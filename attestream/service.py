@@ -1,0 +1,227 @@
+"""The service: all roles in one process, once or until it is told to stop."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import structlog
+
+from attestream.errors import AttestreamError
+from attestream.wiring import Parts
+from collectors.base import Collector
+from collectors.report import Progress, Silent
+from collectors.runner import run_attempts, run_period
+from collectors.schedule import Job, Schedule
+from pipeline.errors import PipelineError
+from pipeline.posture import decide
+from pipeline.timekeeper import Timekeeper
+from pipeline.worker import Worker
+from store.checkpoint import SignedCheckpoint
+from store.errors import StoreError, VerificationError
+from store.evidence import EvidenceStore
+from store.records import Batch, DriftRow, WindowRecord
+
+ROLES: Final = ("collect", "map", "seal", "serve", "alert")
+log = structlog.get_logger("attestream.service")
+
+
+class NoLease(AttestreamError):
+    """Another process collects into this store."""
+
+
+@dataclass(slots=True)
+class Once:
+    """What one run did."""
+
+    windows: list[WindowRecord] = field(default_factory=list)
+    checkpoint: SignedCheckpoint | None = None
+
+
+class Mapping:
+    """A worker in a thread of its own, which can be waited for until nothing is left to do."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.worker = Worker(parts.stream, parts.store, parts.settings.retain == "all")
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self.worker.run, args=(self._stop, 0.2), name="map", daemon=True)
+
+    def __enter__(self) -> Mapping:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.worker.close()
+
+
+def run_once(
+    parts: Parts,
+    progress: Progress | None = None,
+    only: Sequence[str] = (),
+    period: tuple[int, int] | None = None,
+    stop: threading.Event | None = None,
+) -> Once:
+    """Collect every source once (or `only` these, or a `period` of them again), process all, apply what is due, seal.
+
+    Raises NoLease while another process collects.
+    """
+    done = Once()
+    parts.activate()
+    ledger = parts.ledger
+    epoch = parts.lease.acquire()
+    if epoch is None:
+        raise NoLease("another process is collecting into this store (its lease has not ended); stop it, or wait a minute")
+    keeper = Timekeeper(parts.store)
+    try:
+        with Renewing(parts), Mapping(parts):
+            for collector in chosen(parts.collectors, only):
+                if period is not None:
+                    args: tuple[Any, ...] = (collector, parts.stream, ledger, epoch, period, progress or Silent())
+                    done.windows += run_period(*args, stop=stop, clock=parts.store.clock)
+                else:
+                    now = parts.store.clock()
+                    args = (collector, parts.stream, ledger, epoch, now, progress or Silent())
+                    done.windows += run_attempts(*args, stop=stop, clock=parts.store.clock)
+        worker = Worker(parts.stream, parts.store, parts.settings.retain == "all")
+        worker.drain()
+        worker.close()
+    finally:
+        parts.lease.release()
+    keeper.tick()
+    done.checkpoint = parts.signer().publish()
+    return done
+
+
+def chosen(collectors: Sequence[Collector], only: Sequence[str]) -> list[Collector]:
+    """The collectors named, or all. Raises AttestreamError for a name that is not configured."""
+    known = {c.source: c for c in collectors}
+    for name in only:
+        if name not in known:
+            raise AttestreamError(f"no source {name!r} is set up (set up: {', '.join(known) or 'none'})")
+    return [known[name] for name in only] if only else list(collectors)
+
+
+class Renewing:
+    """Keeps the lease while a block runs."""
+
+    def __init__(self, parts: Parts, every: float = 15.0) -> None:
+        self._parts = parts
+        self._every = every
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._renew, name="lease", daemon=True)
+
+    def __enter__(self) -> Renewing:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _renew(self) -> None:
+        while not self._stop.wait(self._every):
+            try:
+                if not self._parts.lease.renew():
+                    log.warning("the lease is lost; what is read from now on will not count")
+                    return
+            except StoreError as error:
+                log.warning("the lease could not be renewed", error=str(error))
+
+
+class Sealer:
+    """The seal role: the timekeeper and the signer, every few seconds. A refusal to sign is told as drift, once."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._keeper = Timekeeper(parts.store)
+        self._signer = parts.signer()
+        self._refused = ""
+
+    def tick(self) -> None:
+        """Apply what is due, then sign."""
+        self._keeper.tick()
+        try:
+            self._signer.publish()
+        except VerificationError as error:
+            log.error("refused to sign the log", error=str(error))
+            self._tell("refused", str(error))
+            return
+        self._tell("", "")
+
+    def _tell(self, after: str, text: str) -> None:
+        if after == self._refused:
+            return
+        before, self._refused = self._refused, after
+        tell_integrity(self._parts.store, before, after, text or "the log is whole again and signed")
+
+
+def tell_integrity(store: EvidenceStore, before: str, after: str, text: str) -> None:
+    """Put an integrity drift into the outbox."""
+    drift = DriftRow("log", "log/integrity", before, after, (), "critical", store.clock(), "alert", text)
+    store.append(Batch(drifts=(drift,)), (), decide)
+
+
+@dataclass
+class Service:
+    """Roles in threads, until `stop`."""
+
+    parts: Parts
+    roles: Sequence[str] = ROLES
+    extra: Sequence[tuple[str, Callable[[threading.Event], None]]] = ()
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _threads: list[threading.Thread] = field(default_factory=list)
+    _schedule: Schedule | None = None
+
+    def start(self) -> None:
+        """Start what was asked for; returns at once."""
+        self.parts.activate()
+        ledger = self.parts.ledger
+        if "map" in self.roles:
+            worker = Worker(self.parts.stream, self.parts.store, self.parts.settings.retain == "all")
+            self._thread("map", worker.run)
+        if "seal" in self.roles:
+            self._thread("seal", self._seal)
+        for name, target in self.extra:
+            self._thread(name, target)
+        if "collect" in self.roles:
+            jobs = [
+                Job(source.name, source.schedule, _job(self.parts, collector, ledger))
+                for source, collector in zip(self.parts.settings.source_settings(), self.parts.collectors, strict=True)
+            ]
+            self._schedule = Schedule(jobs, self.parts.lease)
+            self._schedule.start()
+
+    def stop(self) -> None:
+        """Stop gracefully: collectors first, then what works through what they read."""
+        if self._schedule is not None:
+            self._schedule.stop()
+            self.parts.lease.release()
+        self.stopping.set()
+        for thread in self._threads:
+            thread.join(timeout=30)
+
+    def _thread(self, name: str, target: Callable[[threading.Event], None]) -> None:
+        thread = threading.Thread(target=target, args=(self.stopping,), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _seal(self, stop: threading.Event) -> None:
+        sealer = Sealer(self.parts)
+        while not stop.is_set():
+            try:
+                sealer.tick()
+            except (StoreError, PipelineError) as error:
+                log.error("sealing failed; trying again", error=str(error))
+            stop.wait(self.parts.settings.signing.every)
+
+
+def _job(parts: Parts, collector: Collector, ledger: Any) -> Callable[[int, threading.Event], Sequence[WindowRecord]]:
+    def run(epoch: int, stop: threading.Event) -> Sequence[WindowRecord]:
+        now = parts.store.clock()
+        return run_attempts(collector, parts.stream, ledger, epoch, now, stop=stop, clock=parts.store.clock)
+
+    return run

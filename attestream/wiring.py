@@ -1,0 +1,140 @@
+"""Wiring: settings in, working parts out. The only place that knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from store.log_source import SqlLogSource, check_entry
+from store.query import StoreQuery
+
+from attestream.errors import SettingsError
+from attestream.settings import Settings
+from collectors.base import Collector
+from collectors.registry import build
+from pipeline.posture import decide
+from pipeline.rules.mapping_set import MappingSet
+from pipeline.rules.problems import Problem, RulesError
+from pipeline.rules.reader import builtin_mappings, read_set
+from pipeline.rules.ruleset import RuleSet
+from pipeline.stream.base import Stream
+from pipeline.stream.registry import open_stream
+from store.active import active_digest
+from store.checkpoint import CheckpointSigner, CheckpointStore, SignedCheckpoint, load_or_create_key, open_checkpoint
+from store.cursors import CollectionLedger, Lease
+from store.evidence import EvidenceStore
+from store.note import SigningKey
+from store.open import open_store, read_meta
+from store.records import Activation, Batch
+
+
+@dataclass
+class Parts:
+    """The parts of one installation, each made when it is first asked for."""
+
+    settings: Settings
+
+    @cached_property
+    def store(self) -> EvidenceStore:
+        """The evidence store, migrated."""
+        return open_store(self.settings.store.url)
+
+    @cached_property
+    def stream(self) -> Stream:
+        """The stream between collectors and the mapper."""
+        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return open_stream(self.settings.stream.url, self.settings.folder)
+
+    @cached_property
+    def query(self) -> StoreQuery:
+        """The reading side."""
+        return StoreQuery(self.store.engine, self.origin)
+
+    @cached_property
+    def ledger(self) -> CollectionLedger:
+        """Attempts and cursors, with the configured sources declared."""
+        ledger = CollectionLedger(self.store.engine, self.store.clock)
+        ledger.declare(
+            [
+                {"name": s.name, "type": s.type, "lateness": s.lateness, "schedule": s.schedule}
+                for s in self.settings.source_settings()
+            ]
+        )
+        return ledger
+
+    @cached_property
+    def lease(self) -> Lease:
+        """The lease of the collect role."""
+        return Lease(self.store.engine, clock=self.store.clock)
+
+    @cached_property
+    def collectors(self) -> Sequence[Collector]:
+        """A collector for each source."""
+        return [build(source, self.store.clock) for source in self.settings.source_settings()]
+
+    @cached_property
+    def origin(self) -> str:
+        """The log's name in its checkpoints."""
+        return self.settings.signing.origin or f"attestream.local/{read_meta(self.store.engine, 'store_id').decode()}"
+
+    @cached_property
+    def key(self) -> SigningKey:
+        """The signing key, made on first use."""
+        return load_or_create_key(self.settings.key_file, self.origin)
+
+    @cached_property
+    def checkpoints(self) -> CheckpointStore:
+        """The place of signed checkpoints."""
+        return CheckpointStore(self.settings.place)
+
+    def signer(self) -> CheckpointSigner[Any]:
+        """The one that may sign."""
+        return CheckpointSigner(self.key, self.origin, self.checkpoints, SqlLogSource(self.store.engine), check_entry)
+
+    def latest_checkpoint(self) -> SignedCheckpoint | None:
+        """The last signed checkpoint, its signature checked; None before the first."""
+        note = self.checkpoints.latest()
+        return open_checkpoint(note, self.origin, [self.key.verifier]) if note is not None else None
+
+    def mapping_set(self) -> MappingSet:
+        """The set as it stands in files now. Raises SettingsError."""
+        paths = [*([builtin_mappings()] if self.settings.mappings.builtin else []), *self.settings.mappings.paths]
+        try:
+            return read_set(paths, self.settings.mappings.lists)
+        except RulesError as error:
+            raise SettingsError(f"mappings: {error}") from error
+
+    def activate(self) -> tuple[RuleSet, bool]:
+        """Make the files' mapping set the active one, if it is not; returns it and whether that changed anything."""
+        mapping_set = self.mapping_set()
+        rules = RuleSet.compile(mapping_set)
+        if active_digest(self.store.engine) == rules.digest:
+            return rules, False
+        activation = Activation(rules.digest, mapping_set.to_bytes(), rules.mappings, tuple(c.id for c in rules.controls))
+        self.store.append(Batch(activate=activation), (), decide)
+        return rules, True
+
+
+def unusable(problems: Sequence[Problem]) -> Mapping[str, list[Problem]]:
+    """Errors of a mapping set by file."""
+    found: dict[str, list[Problem]] = {}
+    for problem in problems:
+        if problem.severity == "error":
+            found.setdefault(problem.path, []).append(problem)
+    return found
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Parts]:
+    """Parts that are closed at the end."""
+    parts = Parts(settings)
+    try:
+        yield parts
+    finally:
+        if "stream" in parts.__dict__:
+            parts.stream.close()
+        if "store" in parts.__dict__:
+            parts.store.engine.dispose()

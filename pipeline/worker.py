@@ -1,0 +1,173 @@
+"""The worker: takes packs from the stream, judges each event under the active mapping set, and appends what comes of it.
+
+A poison message never stops the stream: a batch that the database refuses for its data is bisected down to the one event, which
+becomes a dead letter with its bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import DBAPIError, StatementError
+
+from pipeline.errors import CodecError, PipelineError
+from pipeline.posture import decide
+from pipeline.rules.mapping_set import MappingSet
+from pipeline.rules.problems import RulesError
+from pipeline.rules.ruleset import RuleSet
+from pipeline.stream.base import Consumer, Received, Stream
+from pipeline.window import read_window
+from store.active import active_digest, set_payload
+from store.cursors import Positions
+from store.errors import Fenced, StaleMappingSet, StorageBusy, StorageUnusable, StoreError
+from store.evidence import EvidenceStore
+from store.records import UNREADABLE, Advance, Appended, Batch, Event, Judged
+
+BATCH: Final = 1000
+log = structlog.get_logger("attestream.worker")
+
+
+class NoMappingSet(PipelineError):
+    """No mapping set is active yet: nothing can be judged."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """Maps one consumer's partitions into the store."""
+
+    stream: Stream
+    store: EvidenceStore
+    retain_all: bool = False
+    batch: int = BATCH
+    _consumer: Consumer | None = field(default=None)
+    _rules: RuleSet | None = field(default=None)
+
+    def run_once(self, timeout: float = 0.0) -> Appended | None:
+        """Take one batch through to the store; None when there is nothing to read. Raises StoreError, StreamError."""
+        consumer = self._claimed()
+        polled = consumer.poll(self.batch, timeout)
+        if not polled.advances:
+            return None
+        while True:
+            rules = self._active()
+            items = [_judge(rules, received) for received in polled.items]
+            batch = Batch(mapping_set=rules.digest, items=tuple(items), retain_all=self.retain_all)
+            try:
+                appended = self._append(batch, polled.advances)
+            except StaleMappingSet:
+                self._rules = None
+                continue
+            except Fenced:
+                log.warning("another worker took over; claiming again")
+                consumer.rewind()
+                return Appended(0, 0)
+            except (StorageUnusable, StorageBusy):
+                consumer.rewind()
+                raise
+            self.stream.trim({a.partition: a.end for a in polled.advances})
+            return appended
+
+    def drain(self) -> int:
+        """Take everything that is in the stream now; returns how many batches it took."""
+        batches = 0
+        while self.run_once() is not None:
+            batches += 1
+        return batches
+
+    def run(self, stop: threading.Event, patience: float = 1.0) -> None:
+        """Work until told to stop. A storage that fails is waited for, with back-off, and loses nothing."""
+        delay = patience
+        while not stop.is_set():
+            try:
+                self.run_once(timeout=patience)
+                delay = patience
+            except (StoreError, PipelineError) as error:
+                log.error("batch not written; trying again", error=str(error), wait_seconds=delay)
+                stop.wait(delay)
+                delay = min(delay * 2, 30.0)
+
+    def close(self) -> None:
+        """Give the partitions up."""
+        if self._consumer is not None:
+            self._consumer.close()
+            self._consumer = None
+
+    def _claimed(self) -> Consumer:
+        if self._consumer is None:
+            positions = Positions(self.store.engine)
+            self._consumer = self.stream.subscribe(positions.claim, positions.release)
+        return self._consumer
+
+    def _active(self) -> RuleSet:
+        """The active set, compiled from the bytes in the store."""
+        if self._rules is None:
+            digest = active_digest(self.store.engine)
+            if not digest:
+                raise NoMappingSet("no mapping set is active: run `attestream mappings activate`")
+            self._rules = RuleSet.compile(MappingSet.from_bytes(set_payload(self.store.engine, digest)))
+        return self._rules
+
+    def _append(self, batch: Batch, advances: Sequence[Advance]) -> Appended:
+        try:
+            return self.store.append(batch, advances, decide)
+        except (Fenced, StaleMappingSet, StorageUnusable, StorageBusy):
+            raise
+        except _REFUSALS as error:
+            log.error("the store refused a batch for its data; looking for the event", error=type(error).__name__)
+            mended = replace(batch, items=tuple(self._mend(batch, list(batch.items))))
+            return self.store.append(mended, advances, decide)
+
+    def _mend(self, batch: Batch, items: list[Judged]) -> list[Judged]:
+        """Replace the events that the store refuses, by halving; each becomes an unreadable event with its bytes."""
+        try:
+            self.store.rehearse(replace(batch, items=tuple(items)), decide)
+            return items
+        except (Fenced, StaleMappingSet, StorageUnusable, StorageBusy):
+            raise
+        except _REFUSALS as error:
+            if len(items) == 1:
+                return [_dead(items[0], f"refused by the store: {type(error).__name__}")]
+            half = len(items) // 2
+            return self._mend(batch, items[:half]) + self._mend(batch, items[half:])
+
+
+_REFUSALS: Final = (StoreError, DBAPIError, StatementError, ValueError, OverflowError, TypeError)
+
+
+def _judge(rules: RuleSet, received: Received) -> Judged:
+    event = received.event
+    if event.kind == "window":
+        try:
+            return Judged(event, (), received.partition, read_window(event))
+        except CodecError as error:
+            return _dead(Judged(event, (), received.partition), f"no window record: {error}")
+    if event.type == UNREADABLE:
+        return Judged(event, (), received.partition)
+    try:
+        return Judged(event, rules.judge(event), received.partition)
+    except (RulesError, RecursionError, ValueError) as error:
+        return _dead(Judged(event, (), received.partition), f"could not be judged: {type(error).__name__}")
+
+
+def _dead(judged: Judged, reason: str) -> Judged:
+    """The event as a dead letter, with the bytes it had."""
+    event = judged.event
+    letter = Event(
+        source=event.source,
+        id=hashlib.sha256(event.payload).hexdigest(),
+        type=UNREADABLE,
+        time=min(max(event.time, 0), event.collected_at or event.time),
+        payload=event.payload,
+        window=event.window,
+        collected_at=event.collected_at,
+        subject=reason,
+        account=event.account,
+        region=event.region,
+        media_type="application/octet-stream",
+    )
+    return Judged(letter, (), judged.partition)

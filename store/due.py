@@ -1,0 +1,54 @@
+"""What time alone changes, and what it lets go of: read for the timekeeper."""
+
+from __future__ import annotations
+
+from sqlalchemy import Engine, func, or_, select
+
+from store import schema
+from store.records import WindowState
+from store.seen import forget_expired
+from store.sqlite_driver import reading, writing
+
+
+def due_findings(engine: Engine, now: int, limit: int = 500) -> list[tuple[str, bytes]]:
+    """Findings that became stale by `now`, oldest first; not those that an open attempt of their source may still change."""
+    finding, part, attempt = schema.finding, schema.part, schema.attempt
+    waits = (
+        select(attempt.c.source, func.max(attempt.c.registered_at).label("registered"))
+        .where(attempt.c.state == WindowState.OPEN.value)
+        .group_by(attempt.c.source)
+        .subquery()
+    )
+    query = (
+        select(finding.c.mapping, finding.c.subject)
+        .join(part, part.c.id == finding.c.part_id)
+        .outerjoin(waits, waits.c.source == part.c.source)
+        .where(finding.c.due_at <= now, or_(waits.c.registered.is_(None), finding.c.due_at >= waits.c.registered))
+        .order_by(finding.c.due_at, finding.c.mapping, finding.c.subject)
+        .limit(limit)
+    )
+    with reading(engine) as connection:
+        return [(row.mapping, bytes(row.subject)) for row in connection.execute(query)]
+
+
+def due_attempts(engine: Engine, now: int) -> list[str]:
+    """Open attempts that may close now (their record was processed and finished) or that must be given up."""
+    table = schema.attempt
+    ready = table.c.finished & table.c.record.is_not(None)
+    with reading(engine) as connection:
+        query = select(table.c.id).where(table.c.state == WindowState.OPEN.value, or_(table.c.deadline <= now, ready))
+        return list(connection.execute(query).scalars())
+
+
+def open_attempts(engine: Engine) -> int:
+    """How many attempts are open."""
+    table = schema.attempt
+    with reading(engine) as connection:
+        query = select(func.count()).select_from(table).where(table.c.state == WindowState.OPEN.value)
+        return connection.execute(query).scalar_one()
+
+
+def forget(engine: Engine, now: int) -> int:
+    """Drop ids of unmatched events whose time has passed."""
+    with writing(engine) as connection:
+        return forget_expired(connection, now)
