@@ -64,7 +64,7 @@ def read_documents(text: str) -> list[Document]:
         return list(_Reader(text).documents())
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line = mark.line + 1 if mark else 1
+        line = min(mark.line, text.rstrip().count("\n")) + 1 if mark else 1  # what is not closed is missed behind the end
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
         raise YamlError(f"not valid YAML: {what}", line) from error
 

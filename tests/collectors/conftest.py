@@ -1,4 +1,4 @@
-"""What tests of collectors share: delivered files, a report that remembers, a stream and ledger in memory, a real S3 over HTTP."""
+"""What tests of collectors share: delivered files, a stream and ledger in memory, a real S3 over HTTP and its faults."""
 
 from __future__ import annotations
 

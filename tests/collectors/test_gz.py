@@ -38,7 +38,7 @@ def test_large_content_comes_in_small_chunks() -> None:
 def test_every_truncation_is_refused(content: bytes, data: st.DataObject) -> None:
     packed = gzip.compress(content)
     kept = data.draw(st.integers(0, len(packed) - 1))
-    with pytest.raises(Unreadable, match="cut short|is empty"):
+    with pytest.raises(Unreadable, match=r"cut short|is empty"):
         list(unzip(cut(packed[:kept], 64), Limits()))
 
 
@@ -65,11 +65,10 @@ def test_raw_deflate_and_zlib_are_no_gzip() -> None:
 
 
 def test_a_bomb_is_refused_early() -> None:
-    out = 0
+    out: list[int] = []
     with pytest.raises(Unreadable, match="200 times its size"):
-        for chunk in unzip([gzip.compress(b"\0" * 50_000_000)], Limits()):
-            out += len(chunk)
-    assert out <= 2 * 1024 * 1024
+        out.extend(map(len, unzip([gzip.compress(b"\0" * 50_000_000)], Limits())))
+    assert sum(out) <= 2 * 1024 * 1024
 
 
 def test_small_files_may_pack_well() -> None:

@@ -15,7 +15,8 @@ from collectors.records import MAX_BROKEN, Broken, Record, records, slices
 from collectors.unreadable import HEAD, Unreadable
 
 TIME = "2026-11-20T10:00:00Z"
-characters = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(['"', "\\", '\\"', "{[", "]}", ",", '":', "\\\\"])
+troublesome = st.sampled_from(['"', "\\", '\\"', "{[", "]}", ",", '":', "\\\\"])
+characters = st.text(st.characters(codec="utf-8"), max_size=12) | troublesome
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | characters,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(characters, inner, max_size=4),
@@ -42,7 +43,8 @@ def documents(draw: st.DrawFn) -> tuple[bytes, list[bytes]]:
     contents = draw(st.lists(st.dictionaries(names, values, max_size=4), max_size=4))
     texts = [draw(written({"eventID": f"id-{at}", **content, "eventTime": TIME})) for at, content in enumerate(contents)]
     body = ",".join(f"{draw(space)}{text}{draw(space)}" for text in texts)
-    document = f'{draw(space)}{{{draw(space)}"Records"{draw(space)}:{draw(space)}[{body}{draw(space)}]{draw(space)}}}{draw(space)}'
+    opening = f'{draw(space)}{{{draw(space)}"Records"{draw(space)}:{draw(space)}['
+    document = f"{opening}{body}{draw(space)}]{draw(space)}}}{draw(space)}"
     return document.encode(), [text.encode() for text in texts]
 
 
@@ -240,8 +242,7 @@ def test_slices_do_not_wait_for_the_end_of_the_file() -> None:
         yield b'{"Records":[' + good() + b","
         raise ConnectionError("the rest never came")
 
-    found = []
+    found: list[bytes] = []
     with pytest.raises(ConnectionError):
-        for item in slices(chunks()):
-            found.append(item[0])
+        found.extend(item[0] for item in slices(chunks()))
     assert found == [good()]

@@ -1,0 +1,52 @@
+"""attestream export create"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from exports.bundle import Scope, create
+
+from attestream.console import counting, emit, say
+from attestream.errors import AttestreamError
+from attestream.options import AsJson, Config, when
+from attestream.settings import load
+from attestream.wiring import opened
+
+
+def export_create(
+    start: Annotated[str, typer.Option("--from", help="Evidence of events since this time (RFC 3339 or a day).")],
+    end: Annotated[str, typer.Option("--to", help="… and before this one.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The bundle to write.")] = Path("attestream-evidence.zip"),
+    control: Annotated[list[str] | None, typer.Option("--control", help="Only these controls.")] = None,
+    source: Annotated[list[str] | None, typer.Option("--source", help="Only these sources.")] = None,
+    known_at: Annotated[str | None, typer.Option("--known-at", help="As known at this time.")] = None,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a bundle that an auditor can take away and verify offline.
+
+    Example: attestream export create --from 2026-10-01 --to 2026-11-01 --control A.8.15 -o logging.zip
+    """
+    with opened(load(config)) as parts, counting("writing the bundle") as advance:
+        checkpoint = parts.signer().publish()
+        since, until = when(start, "--from"), when(end, "--to")
+        if since is None or until is None or since >= until:
+            raise AttestreamError("--from must be before --to")
+        known = when(known_at, "--known-at")
+        scope = Scope(
+            start=since,
+            end=until,
+            controls=tuple(control or ()),
+            sources=tuple(source or ()),
+            known_at=parts.query.size_at(known) if known is not None else None,
+        )
+        summary = create(parts.store.engine, checkpoint, scope, out, advance)
+        vkey = str(parts.key.verifier)
+    if as_json:
+        emit({"path": str(out), "checkpoint_size": checkpoint.checkpoint.size, "evidence": summary.evidence, "key": vkey})
+        return
+    say(f"{out}: {summary.evidence:,} pieces of evidence under a checkpoint of {checkpoint.checkpoint.size:,} entries")
+    say(f"verify it anywhere: python exports/verify.py {out} --key '{vkey}'")
+    say("give the auditor that key by another way than the bundle: it is what they trust")

@@ -1,0 +1,108 @@
+"""attestream run"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from typing import Annotated
+
+import typer
+
+from attestream.console import collecting, moment, say
+from attestream.errors import Exit, SettingsError
+from attestream.options import Config
+from attestream.serve import alert_role, serve_role
+from attestream.service import ROLES, Once, Service, run_once
+from attestream.settings import load
+from attestream.wiring import Parts, opened
+
+
+def run(
+    config: Config = None,
+    once: Annotated[bool, typer.Option("--once", help="Collect every source once, process all, seal, exit.")] = False,
+    role: Annotated[list[str] | None, typer.Option("--role", help=f"Only these roles: {', '.join(ROLES)}.")] = None,
+) -> int:
+    """Run the service: collect, map, seal, serve and alert, all in one process unless roles are named.
+
+    Example: attestream run --once
+    """
+    settings = load(config)
+    roles = tuple(role or ROLES)
+    for name in roles:
+        if name not in ROLES:
+            raise SettingsError(f"--role {name}: no such role (known: {', '.join(ROLES)})")
+    with opened(settings) as parts:
+        return _once(parts) if once else _forever(parts, roles)
+
+
+def _once(parts: Parts) -> int:
+    stop = threading.Event()
+    with _stops_on_signals(stop), collecting() as bar:
+        done = run_once(parts, bar, stop=stop)
+    alert_role(parts).run_once()
+    report(done)
+    if stop.is_set():
+        raise KeyboardInterrupt
+    return Exit.FAILED if any(w.state == "failed" or w.errors for w in done.windows) else Exit.DONE
+
+
+def report(done: Once) -> None:
+    """Say what was collected, in sentences; failures are never zero events."""
+    for window in done.windows:
+        period = f"{moment(window.asked[0])} to {moment(window.asked[1])}"
+        if window.state == "failed":
+            say(f"{window.source}: FAILED for {period}: {'; '.join(window.errors) or 'nothing could be read'}")
+            continue
+        bad = f", {window.unreadable} kept as dead letters" if window.unreadable else ""
+        say(f"{window.source}: {window.records:,} records from {window.files:,} files{bad} ({period}, {window.state})")
+        for error in window.errors:
+            say(f"{window.source}: {error}")
+    if not done.windows:
+        say("nothing to collect: no source is set up, or nothing is due (attestream source types shows what can be)")
+    if done.checkpoint is not None:
+        say(f"sealed: log of {done.checkpoint.checkpoint.size:,} entries, root {done.checkpoint.checkpoint.root.hex()[:16]}…")
+
+
+def _forever(parts: Parts, roles: tuple[str, ...]) -> int:
+    stop = threading.Event()
+    extra = []
+    if "serve" in roles:
+        extra.append(("serve", serve_role(parts)))
+    if "alert" in roles:
+        extra.append(("alert", alert_role(parts).loop))
+    service = Service(parts, roles, extra, stop)
+    with _stops_on_signals(stop):
+        service.start()
+        if "serve" in roles:
+            say(f"dashboard: http://{parts.settings.web.listen}/")
+        say(f"running ({', '.join(roles)}); stop with Ctrl-C")
+        while not stop.wait(0.5):
+            pass
+        say("stopping …")
+        service.stop()
+    return Exit.DONE
+
+
+class _stops_on_signals:
+    """SIGTERM and the first Ctrl-C ask for a graceful stop; the second Ctrl-C interrupts."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> None:
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.getsignal(number)
+            signal.signal(number, self._asked)
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+
+    def _asked(self, number: int, _frame: object) -> None:
+        if self._stop.is_set() and number == signal.SIGINT:
+            sys.exit(int(Exit.INTERRUPTED))
+        self._stop.set()

@@ -1,0 +1,72 @@
+"""attestream status"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+from store.status import status_json
+
+from attestream.console import emit, facts, mark, moment, say, table
+from attestream.errors import Exit
+from attestream.options import AsJson, Config, when
+from attestream.settings import load
+from attestream.wiring import Parts, opened
+from store.reports import Moment
+
+
+def status(
+    config: Config = None,
+    as_json: AsJson = False,
+    as_of: Annotated[str | None, typer.Option("--as-of", help="As of this event time (RFC 3339 or a day).")] = None,
+    known_at: Annotated[str | None, typer.Option("--known-at", help="As known at this time.")] = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 3 when a control is not satisfied.")] = False,
+) -> int:
+    """Show the state of the 93 controls, the health of collection, and the log.
+
+    Example: attestream status --as-of 2026-11-01 --json
+    """
+    with opened(load(config)) as parts:
+        parts.ledger  # noqa: B018  (declares the sources, so that what is set up shows)
+        known = when(known_at, "--known-at")
+        at = Moment(when(as_of, "--as-of"), parts.query.size_at(known) if known is not None else None)
+        latest = parts.latest_checkpoint()
+        size = latest.checkpoint.size if latest is not None else None
+        value = status_json(parts.query, parts.store.clock(), at, size, None)
+        if as_json:
+            emit(value)
+        else:
+            _show(parts, value)
+    broken = any(control["state"] == "not-satisfied" for control in value["controls"].values())
+    return Exit.NOT_SATISFIED if exit_code and broken else Exit.DONE
+
+
+def _show(parts: Parts, value: dict[str, Any]) -> None:
+    titles = {control.id: control.title for control in parts.catalogue}
+    tally = Counter(control["state"] for control in value["controls"].values())
+    say(
+        ", ".join(f"{n} {state}" for state, n in tally.most_common())
+        or "no mapping set is active yet: run `attestream run --once`"
+    )
+    rows = [
+        (mark(c["state"]), id_, titles.get(id_, ""), c["findings"]["not_satisfied"] or "", (c["since"] or "")[:19])
+        for id_, c in value["controls"].items()
+        if c["state"] != "not-assessed"
+    ]
+    if rows:
+        table(("state", "control", "title", "open", "since"), rows, right=("open",))
+    for name, source in value["sources"].items():
+        last = source["last_window"]
+        say(f"source {name}: {source['state']}, last window {last['to'][:19] if last else 'never'}, {len(source['gaps'])} gaps")
+    log = value["log"]
+    facts(
+        {
+            "entries": f"{log['size']:,}",
+            "signed": f"{log['checkpoint_size']:,}" if log["checkpoint_size"] is not None else "not yet",
+            "anchored": log["anchored_at"] or "not anchored outside",
+            "dead letters": log["dead_letters"],
+            "mapping set": value["mapping_set"][:12],
+            "as of": value["as_of"] or moment(parts.store.clock()),
+        }
+    )

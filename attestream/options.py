@@ -1,0 +1,29 @@
+"""Options that many commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from attestream.errors import SettingsError
+from store.errors import InvalidTime
+from store.times import parse_time
+
+Config = Annotated[Path | None, typer.Option("--config", "-c", help="Settings file (else ATTESTREAM_CONFIG, ./attestream.yaml).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+ControlFilter = Annotated[str | None, typer.Option("--control", help="Only this control, e.g. A.8.15.")]
+SourceFilter = Annotated[str | None, typer.Option("--source", help="Only this source.")]
+MappingFilter = Annotated[str | None, typer.Option("--mapping", help="Only this mapping (its id).")]
+Limit = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="At most so many rows.")]
+
+
+def when(text: str | None, option: str) -> int | None:
+    """A time given on the command line: RFC 3339, or a day (midnight UTC). Raises SettingsError."""
+    if text is None:
+        return None
+    try:
+        return parse_time(f"{text}T00:00:00Z" if len(text) == 10 else text)
+    except InvalidTime as error:
+        raise SettingsError(f"{option}: {error}") from error

@@ -1,0 +1,50 @@
+"""status.json: the state of controls and findings at the end of a bundle's period, as finding entries fold into it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from exports.scope import SPEAKS
+from exports.survey import Survey
+from store.entries import canonical
+
+
+def status_chunks(survey: Survey) -> Iterator[bytes]:
+    """The bytes of status.json: canonical JSON, in pieces, for a log may hold many findings."""
+    yield b'{"controls":' + canonical(control_states(survey)) + b',"findings":['
+    comma = b""
+    for (mapping, subject), row in sorted(survey.findings.items()):
+        finding = {
+            "controls": list(row.controls),
+            "event_time": row.event_time,
+            "index": row.index,
+            "mapping": mapping,
+            "state": row.state,
+            "subject": subject,
+        }
+        yield comma + canonical(finding)
+        comma = b","
+    sources = {name: tally.to_json() for name, tally in survey.sources.items()}
+    yield b'],"scope":' + canonical(survey.scope.to_json()) + b',"sources":' + canonical(sources) + b"}"
+
+
+def control_states(survey: Survey) -> dict[str, dict[str, Any]]:
+    """Each control that findings or evidence speak of (only those asked for, if any are): its state and counts."""
+    tallies: dict[str, Counter[str]] = defaultdict(Counter)
+    for row in survey.findings.values():
+        for control in row.controls:
+            tallies[control][row.state] += 1
+    for control in (*survey.evidence, *survey.scope.controls):
+        tallies[control] += Counter()
+    wanted = survey.scope.controls or tallies.keys()
+    return {
+        control: {
+            "evidence": survey.evidence[control],
+            "state": next((s for s in ("not-satisfied", "stale", "satisfied") if tally[s]), "not-assessed"),
+            **{state.replace("-", "_"): tally[state] for state in sorted(SPEAKS)},
+        }
+        for control, tally in tallies.items()
+        if control in wanted
+    }
