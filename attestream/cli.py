@@ -10,8 +10,8 @@ from typing import Any
 import click
 import structlog
 import typer
-from alerts.base import AlertError
 
+from alerts.base import AlertError
 from attestream.commands import REGISTRY
 from attestream.console import say
 from attestream.errors import AttestreamError, Exit
@@ -26,7 +26,8 @@ HELP = """Continuous, tamper-evident evidence for the 93 Annex A controls of ISO
 Start: `attestream demo` shows everything on a simulated cloud. For real use write attestream.yaml (see README), then
 `attestream doctor`, `attestream run --once`, `attestream status`.
 
-Exit codes: 0 done; 1 failed; 2 bad usage or settings; 3 controls not satisfied (--exit-code); 4 integrity failure; 130 interrupted.
+Exit codes: 0 done; 1 failed; 2 bad usage or settings; 3 controls not satisfied (--exit-code); 4 integrity failure;
+130 interrupted.
 """
 
 

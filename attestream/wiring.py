@@ -8,27 +8,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from store.log_source import SqlLogSource, check_entry
-from store.query import StoreQuery
-
 from attestream.errors import SettingsError
 from attestream.settings import Settings
 from collectors.base import Collector
 from collectors.registry import build
 from pipeline.posture import decide
+from pipeline.rules.annex import Control
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.problems import Problem, RulesError
 from pipeline.rules.reader import builtin_mappings, read_set
 from pipeline.rules.ruleset import RuleSet
 from pipeline.stream.base import Stream
 from pipeline.stream.registry import open_stream
-from store.active import active_digest
+from store.active import active_digest, set_payload
 from store.checkpoint import CheckpointSigner, CheckpointStore, SignedCheckpoint, load_or_create_key, open_checkpoint
 from store.cursors import CollectionLedger, Lease
 from store.evidence import EvidenceStore
+from store.log_source import SqlLogSource, check_entry
 from store.note import SigningKey
 from store.open import open_store, read_meta
+from store.query import StoreQuery
 from store.records import Activation, Batch
+from web.site import CheckpointInfo
 
 
 @dataclass
@@ -98,6 +99,27 @@ class Parts:
         """The last signed checkpoint, its signature checked; None before the first."""
         note = self.checkpoints.latest()
         return open_checkpoint(note, self.origin, [self.key.verifier]) if note is not None else None
+
+    def checkpoint_info(self) -> CheckpointInfo | None:
+        """The last signed checkpoint as the dashboard shows it."""
+        signed = self.latest_checkpoint()
+        if signed is None:
+            return None
+        return CheckpointInfo(
+            size=signed.checkpoint.size,
+            root=signed.checkpoint.root.hex(),
+            signed_at=self.checkpoints.signed_at(),
+            origin=signed.checkpoint.origin,
+            note=signed.note.decode(),
+            vkey=str(self.key.verifier),
+        )
+
+    @cached_property
+    def catalogue(self) -> tuple[Control, ...]:
+        """The 93 controls, from the active mapping set or, before there is one, from the built-in catalogue."""
+        digest = active_digest(self.store.engine)
+        found = MappingSet.from_bytes(set_payload(self.store.engine, digest)) if digest else self.mapping_set()
+        return RuleSet.compile(found).controls
 
     def mapping_set(self) -> MappingSet:
         """The set as it stands in files now. Raises SettingsError."""

@@ -74,9 +74,10 @@ class Connection:
 def faults(*more: type[Exception]) -> tuple[type[Exception], ...]:
     """The exceptions by which the SDK reports a failed call or a broken body, and `more`."""
     from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
 
-    return BotoCoreError, ClientError, HTTPError, OSError, *more
+    return BotoCoreError, ClientError, ResponseParserError, HTTPError, OSError, *more
 
 
 _CREDENTIALS: Final = (
@@ -97,6 +98,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "PreconditionFailed": "was replaced while it was read; it will be read again",
     "412": "was replaced while it was read; it will be read again",
     "InvalidObjectState": "is archived (Glacier) and cannot be read: restore it, or set the source's since to a later day",
+    "ResponseParserError": "answered with what is no answer of S3's: correct endpoint_url, or the proxy on the way",
     "RequestTimeTooSkewed": "says that this machine's clock is wrong: set the clock (NTP)",
     "NoCredentialsError": "was not called, for there are no AWS credentials: give the service a role, a profile or AWS_ settings",
     "PartialCredentialsError": "was not called, for the AWS credentials are incomplete: complete the profile or AWS_ settings",

@@ -68,6 +68,8 @@ class Bucket:
         try:
             pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix)
             for page in pages:
+                if "IsTruncated" not in page:  # an empty answer is not yet an empty bucket
+                    raise SourceUnreadable(f"S3 bucket {self.name}: the answer is no listing: correct endpoint_url")
                 self.server_time = _server_time(page) or self.server_time
                 for item in page.get("Contents", ()):
                     yield self._listed(item)

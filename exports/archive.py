@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from struct import pack
 from tempfile import SpooledTemporaryFile
-from typing import IO, Final, Protocol
+from typing import Final, Protocol
 
 BIG: Final = 0xFFFFFFFF
 MANY: Final = 0xFFFF
@@ -46,7 +46,7 @@ class Archive:
     def __init__(self, out: Sink) -> None:
         self._out = out
         self._offset = self._count = 0
-        self._directory: IO[bytes] = SpooledTemporaryFile(max_size=16 * _SPOOL)
+        self._directory = bytearray()
         self._digest = hashlib.sha256()
 
     @property
@@ -75,18 +75,15 @@ class Archive:
             self._write(local_header(name, crc, packed, size))
             while chunk := spool.read(_CHUNK):
                 self._write(chunk)
-        self._directory.write(directory_record(name, crc, packed, size, offset))
+        self._directory += directory_record(name, crc, packed, size, offset)
         self._count += 1
         return Member(name, size, digest.hexdigest())
 
     def close(self) -> None:
         """Write the directory of members and the end of the archive."""
-        start, length = self._offset, self._directory.tell()
-        self._directory.seek(0)
-        while chunk := self._directory.read(_CHUNK):
-            self._write(chunk)
-        self._directory.close()
-        self._write(end_records(self._count, length, start))
+        start = self._offset
+        self._write(bytes(self._directory))
+        self._write(end_records(self._count, len(self._directory), start))
 
     def _write(self, data: bytes) -> None:
         self._out.write(data)
@@ -110,7 +107,25 @@ def directory_record(name: str, crc: int, packed: int, size: int, offset: int) -
     if max(packed, size, offset) >= BIG:
         version, extra = 45, pack("<HHQQQ", 1, 24, size, packed, offset)
         packed = size = offset = BIG
-    fields = (b"PK\1\2", 3 << 8 | version, version, 0, 8, 0, DATE, crc, packed, size, len(name), len(extra), 0, 0, 0, MODE, offset)
+    fields = (
+        b"PK\1\2",
+        3 << 8 | version,
+        version,
+        0,
+        8,
+        0,
+        DATE,
+        crc,
+        packed,
+        size,
+        len(name),
+        len(extra),
+        0,
+        0,
+        0,
+        MODE,
+        offset,
+    )
     return pack("<4s6H3I5H2I", *fields) + name.encode("ascii") + extra
 
 

@@ -26,11 +26,11 @@ def status_chunks(survey: Survey) -> Iterator[bytes]:
         }
         yield comma + canonical(finding)
         comma = b","
-    sources = {name: tally.to_json() for name, tally in survey.sources.items()}
+    sources = [{"source": name, **tally.to_json()} for name, tally in sorted(survey.sources.items())]
     yield b'],"scope":' + canonical(survey.scope.to_json()) + b',"sources":' + canonical(sources) + b"}"
 
 
-def control_states(survey: Survey) -> dict[str, dict[str, Any]]:
+def control_states(survey: Survey) -> list[dict[str, Any]]:
     """Each control that findings or evidence speak of (only those asked for, if any are): its state and counts."""
     tallies: dict[str, Counter[str]] = defaultdict(Counter)
     for row in survey.findings.values():
@@ -39,12 +39,13 @@ def control_states(survey: Survey) -> dict[str, dict[str, Any]]:
     for control in (*survey.evidence, *survey.scope.controls):
         tallies[control] += Counter()
     wanted = survey.scope.controls or tallies.keys()
-    return {
-        control: {
+    return [
+        {
+            "control": control,
             "evidence": survey.evidence[control],
             "state": next((s for s in ("not-satisfied", "stale", "satisfied") if tally[s]), "not-assessed"),
             **{state.replace("-", "_"): tally[state] for state in sorted(SPEAKS)},
         }
-        for control, tally in tallies.items()
+        for control, tally in sorted(tallies.items())
         if control in wanted
-    }
+    ]

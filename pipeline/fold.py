@@ -12,6 +12,7 @@ from store.changes import Input, Row, Stretch
 from store.records import State, Verdict
 
 Span = tuple[int, int]
+_CLOSES = {Verdict.UNTIL: "undone", Verdict.CLOSED: "closed by a person"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,8 @@ def fold_open(
             if state is not State.NOT_SATISFIED:
                 steps.append(Step(item.event_time, State.NOT_SATISFIED, (item.idx,), "matched"))
             state, last = State.NOT_SATISFIED, item
-        elif item.verdict is Verdict.UNTIL and state is State.NOT_SATISFIED:
-            steps.append(Step(item.event_time, State.CLOSED, (item.idx,), "undone"))
+        elif item.verdict in _CLOSES and state is State.NOT_SATISFIED:
+            steps.append(Step(item.event_time, State.CLOSED, (item.idx,), _CLOSES[item.verdict]))
             state = State.CLOSED
         elif item.verdict is Verdict.ERROR and state is None:
             steps.append(Step(item.event_time, State.ERROR, (item.idx,), "could not be judged"))

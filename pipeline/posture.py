@@ -45,7 +45,7 @@ def decide(view: View) -> Changes:
     presents: list[Present] = []
     drifts: list[DriftRow] = []
     for finding in view.findings:
-        held = view.mappings.get(finding.mapping)
+        held = _held(view, finding)
         folded = _fold(view, finding, held)
         steps = differences(finding.base, finding.rows, folded.steps, State.NOT_ASSESSED if finding.silence else State.CLOSED)
         first = len(rows)
@@ -66,6 +66,14 @@ def decide(view: View) -> Changes:
     drifts.extend(_control_drift(view, controls, presents))
     drifts.extend(_baselines(view))
     return Changes(tuple(rows), tuple(presents), tuple(controls), tuple(drifts))
+
+
+def _held(view: View, finding: FindingView) -> HeldMapping | None:
+    """The mapping, if it still says anything about such a finding."""
+    held = view.mappings.get(finding.mapping)
+    if held is None or held.record.finding == "evidence" or (finding.silence and not held.record.silence):
+        return None
+    return held
 
 
 def _due(view: View, part: PartView) -> Span:
@@ -91,7 +99,7 @@ def _present(finding: FindingView, folded: Folded, standing: Mapping[int, State]
     if not standing and finding.base is None:
         return None
     state, row_time = finding.base, finding.row_time
-    since = min(finding.since, finding.floor) if finding.state is not None else finding.floor
+    since = finding.since
     for time in sorted(standing):
         if standing[time] is not state:
             since = time

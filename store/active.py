@@ -33,6 +33,11 @@ class ActiveSet:
         """Whether a judgement of this mapping touches a finding (plain evidence does not)."""
         return {id_: held.record.finding != "evidence" for id_, held in self.mappings.items()}
 
+    def holds(self, mapping: str, silence: bool) -> bool:
+        """Whether this set says anything about a finding (or a silence) of the mapping."""
+        held = self.mappings.get(mapping)
+        return held is not None and held.record.finding != "evidence" and (held.record.silence or not silence)
+
     def silences(self, types: frozenset[str]) -> list[str]:
         """Two-sided log mappings that judge any of these event types."""
         return [id_ for id_, held in self.mappings.items() if held.record.silence and reaches(held.record.types, types)]

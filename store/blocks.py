@@ -16,6 +16,8 @@ from store.errors import VerificationError
 ITEMS: Final = 100
 BYTES: Final = 1 << 20
 LEVEL: Final = 3
+_DESCRIPTOR: Final = 0b00100
+"""Low bits of a zstd frame's descriptor: a checksum, no dictionary, reserved bits zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,14 @@ def pack_blocks(items: Sequence[Sequence[bytes]]) -> Packed:
 
 
 def open_block(data: bytes, length: int, block: int) -> bytes:
-    """Decompress one block. Raises VerificationError when it is not `length` bytes of zstd."""
+    """Decompress one block. Raises VerificationError when it is not exactly one checksummed zstd frame of `length` bytes."""
     try:
-        raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=length)
-    except zstandard.ZstdError as error:
+        # The frame's own header says how much to allocate: it must say what the row says, before it is believed.
+        frame = zstandard.get_frame_parameters(data)
+        if frame.content_size != length or not frame.has_checksum or data[4] & 0b11111 != _DESCRIPTOR:
+            raise VerificationError(f"block {block} is no frame of {length} bytes: its bytes have changed")
+        raw = zstandard.ZstdDecompressor().decompress(data, max_output_size=length, allow_extra_data=False)
+    except (zstandard.ZstdError, IndexError) as error:
         raise VerificationError(f"block {block} cannot be decompressed: its bytes have changed") from error
     if len(raw) != length:
         raise VerificationError(f"block {block} holds {len(raw)} bytes where {length} were written")

@@ -51,8 +51,8 @@ class Stretch:
 class FindingView:
     """What is known of one finding from `floor` on: the state that stands before it, rows and inputs since.
 
-    `matched` is the last match before the floor; None for a silence finding or when there is none. `state`, `since`, `row_time`
-    and `errors` are of the present row (`errors` with this batch's), `state` None where there is no such row yet.
+    `matched` is the last match before the floor; None for a silence finding or when there is none. `since` is when `base` began
+    to stand. `state`, `row_time` and `errors` (with this batch's) are of the present row, `state` None where there is none yet.
     """
 
     mapping: str

@@ -125,6 +125,12 @@ class CheckpointStore:
         """The last checkpoint's note, None before the first. Needs no lock: the file is only ever replaced whole."""
         return _read(self.directory / "latest")
 
+    def signed_at(self) -> int | None:
+        """When the last checkpoint was written, microseconds; None before the first."""
+        latest = self.directory / "latest"
+        with _os_errors(f"look at {latest}"):
+            return latest.stat().st_mtime_ns // 1000 if latest.exists() else None
+
     def read(self, size: int) -> bytes | None:
         """The copy of the checkpoint of this size, None where none was signed."""
         return _read(self._copies / str(size))

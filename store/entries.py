@@ -63,11 +63,14 @@ def canonical(value: Any) -> bytes:
 
 def decode(data: bytes, index: int) -> dict[str, Any]:
     """Read an entry back. Raises VerificationError when it is not the canonical form of an object."""
+    if len(data) > MAX_ENTRY:
+        raise VerificationError(f"entry {index} is over the limit of {MAX_ENTRY} bytes", index=index)
     try:
         value = json.loads(data)
-    except ValueError as error:
-        raise VerificationError(f"entry {index} is not JSON", index=index) from error
-    if not isinstance(value, dict) or canonical(value) != data:
+        same = canonical(value) == data
+    except (ValueError, OverflowError, RecursionError, TypeError) as error:
+        raise VerificationError(f"entry {index} is not JSON of ours", index=index) from error
+    if not isinstance(value, dict) or not same:
         raise VerificationError(f"entry {index} is not in canonical form", index=index)
     return value
 

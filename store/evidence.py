@@ -16,7 +16,7 @@ from store.active import ActiveSet, activate, load_active
 from store.changes import Decide
 from store.entries import committed, own_fields
 from store.errors import Fenced, StaleMappingSet
-from store.keep import Kept, Prepared, count, keep, lateness_of, prepare
+from store.keep import Kept, Prepared, close_by_hand, count, keep, lateness_of, prepare
 from store.names import Names
 from store.present import note_evidence, write_changes, write_drift
 from store.records import Advance, Appended, Batch, DriftRow
@@ -89,6 +89,7 @@ class EvidenceStore:
             detail = committed(own.detail) if own.detail is not None else None
             payload = committed(own.payload, own.media_type) if own.payload is not None else None
             writer.add(own.type, "attestream", writer.now, writer.now, own_fields(own), detail, payload)
+        close_by_hand(writer, names, batch.closings, kept)
         if batch.activate is not None and batch.activate.digest != head.mapping_set:
             active, set_idx = activate(writer, batch.activate)
             self._active = active

@@ -15,9 +15,10 @@ from sqlalchemy import Connection, select, update
 from store import schema
 from store.blocks import Packed, Ref, pack_blocks
 from store.changes import Input
-from store.entries import Committed, committed, evidence_detail, evidence_fields
+from store.entries import Committed, canonical, committed, evidence_detail, evidence_fields
+from store.errors import StoreError
 from store.names import Names
-from store.records import HOUR, Counts, Judged
+from store.records import HOUR, Closing, Counts, Judged, Verdict
 from store.seen import Fate, Keys, keys_of, remember, same_batch, settle_fates
 from store.sql import upsert
 from store.writer import EntryWriter
@@ -204,6 +205,24 @@ def _rows(
     if rollup:
         rows = [{"hour": hour, "dim": dim, "key": key, "n": n} for (hour, dim, key), n in sorted(rollup.items())]
         connection.execute(upsert(schema.rollup, ["hour", "dim", "key"], [], add=["n"]), rows)
+
+
+def close_by_hand(writer: EntryWriter, names: Names, closings: Sequence[Closing], kept: Kept) -> None:
+    """Write closings as entries; each is an input of its finding. Raises StoreError where there is no such finding."""
+    table = schema.finding
+    for closing in closings:
+        subject = names.handle(closing.subject)
+        part_id = writer.connection.execute(
+            select(table.c.part_id).where(table.c.mapping == closing.mapping, table.c.subject == subject)
+        ).scalar_one_or_none()
+        if part_id is None:
+            raise StoreError(f"mapping {closing.mapping} has no finding about {closing.subject}")
+        detail = committed(canonical({"subject": closing.subject, "reason": closing.reason, "by": closing.by}))
+        fields = {"mapping": closing.mapping, "subject": subject.hex()}
+        index = writer.add("closing", "attestream", closing.event_time, writer.now, fields, detail)
+        found = Input(closing.event_time, index, Verdict.CLOSED, part_id, closing.event_time)
+        writer.connection.execute(schema.tag.insert(), _tag_row(closing.mapping, subject, found))
+        kept.inputs[closing.mapping, subject].append(found)
 
 
 def _tag_row(mapping: str, subject: bytes, found: Input) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _presents(writer: EntryWriter, presents: Sequence[Present], rows: Sequence[N
                 "state": present.state.value,
                 "since": present.since,
                 "row_time": present.row_time,
-                "row_idx": latest.get((present.mapping, present.subject), (0, -1))[1],
+                "row_idx": _last_row(latest.get((present.mapping, present.subject)), present),
                 "input_time": present.input_time,
                 "matched_at": present.matched_at,
                 "matched_fresh": present.matched_fresh,
@@ -95,6 +95,11 @@ def _presents(writer: EntryWriter, presents: Sequence[Present], rows: Sequence[N
     moves = [{"mapping": mapping, "state": state.value, "n": n} for (mapping, state), n in sorted(deltas.items()) if n]
     if moves:
         writer.connection.execute(upsert(schema.tally, ["mapping", "state"], [], add=["n"]), moves)
+
+
+def _last_row(latest: tuple[int, int] | None, present: Present) -> int:
+    """Index of the last row of the history if it is new, else -1: a row in the past does not come last."""
+    return latest[1] if latest is not None and latest[0] == present.row_time else -1
 
 
 def _upsert_present(table: Any) -> Any:

@@ -23,12 +23,13 @@ Strength = Literal["strong", "partial", "weak"]
 
 
 class Verdict(StrEnum):
-    """What a mapping says about one event."""
+    """What a mapping says about one event; `closed` is what a person says of a finding."""
 
     MATCHED = "matched"
     UNTIL = "until"
     NOT_MATCHED = "not-matched"
     ERROR = "error"
+    CLOSED = "closed"
 
 
 class State(StrEnum):
@@ -263,6 +264,17 @@ class OwnEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Closing:
+    """A person closes an open finding: why, and who. An entry of the log like any other cause."""
+
+    mapping: str
+    subject: str
+    event_time: int
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class Activation:
     """A mapping set becomes the active one: its digest, its whole bytes, and what the store needs of mappings and controls."""
 
@@ -307,4 +319,5 @@ class Batch:
     settle: tuple[str, ...] = ()
     activate: Activation | None = None
     drifts: tuple[DriftRow, ...] = ()
+    closings: tuple[Closing, ...] = ()
     retain_all: bool = False

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 NAMING = {
@@ -105,6 +106,12 @@ evidence = Table(
     Index(None, "event_time", "idx"),
     Index(None, "source", "event_time", "idx"),
     Index(None, "window"),
+    Index(
+        None,
+        "conflicts_with",
+        sqlite_where=text("conflicts_with IS NOT NULL"),
+        postgresql_where=text("conflicts_with IS NOT NULL"),
+    ),
 )
 tag = Table(
     "tag",

@@ -78,7 +78,7 @@ def load_view(connection: Connection, names: Names, active: ActiveSet, now: int,
     findings = []
     for key in sorted(keys):
         row = present.get(key)
-        if key in wanted.silences or (row is not None and row.silence and key[0] in active.mappings):
+        if key in wanted.silences or (row is not None and row.silence and active.holds(key[0], True)):
             part_id = wanted.silences.get(key, row.part_id if row is not None else 0)
             findings.append(_silence(connection, key, row, part_id, active))
         else:
@@ -102,14 +102,14 @@ def load_view(connection: Connection, names: Names, active: ActiveSet, now: int,
 
 
 def _orphans(connection: Connection, active: ActiveSet) -> dict[FindingKey, int]:
-    """Findings of mappings that the active set no longer holds, and a time after all that was said of each."""
+    """Findings that the active set no longer holds a mapping for, and a time after all that was said of each."""
     table = schema.finding
-    known = connection.execute(select(table.c.mapping).distinct()).scalars()
-    gone = [mapping for mapping in known if mapping not in active.mappings]
+    kinds = connection.execute(select(table.c.mapping, table.c.silence).distinct())
+    gone = [row for row in kinds if not active.holds(row.mapping, row.silence)]
     keys: dict[FindingKey, int] = {}
-    for some in chunks(gone):
+    for mapping, silence in gone:
         query = select(table.c.mapping, table.c.subject, table.c.row_time, table.c.input_time).where(
-            table.c.mapping.in_(some), table.c.state != State.RETIRED.value
+            table.c.mapping == mapping, table.c.silence == silence, table.c.state != State.RETIRED.value
         )
         for row in connection.execute(query):
             keys[row.mapping, bytes(row.subject)] = max(row.row_time, row.input_time) + 1
@@ -135,10 +135,11 @@ def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, want
         if row.matched_at is not None:
             matched = Input(row.matched_at, -1, Verdict.MATCHED, row.part_id, row.matched_fresh)
         base: State | None = State(row.state)
+        since: int = row.since
         rows: tuple[Standing, ...] = ()
         inputs = new
     else:
-        base, rows = _rows(connection, key, floor)
+        base, since, rows = _rows(connection, key, floor)
         matched, inputs = _inputs(connection, key, floor)
     return FindingView(
         mapping=key[0],
@@ -152,7 +153,7 @@ def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, want
         inputs=inputs,
         errors=errors + (row.errors if row is not None else 0),
         row_time=row.row_time if row is not None else 0,
-        since=row.since if row is not None else 0,
+        since=since,
         state=State(row.state) if row is not None else None,
     )
 
@@ -162,7 +163,7 @@ def _silence(connection: Connection, key: FindingKey, row: Row[Any] | None, part
     table = schema.coverage
     query = select(func.min(table.c.start)).where(table.c.part_id == part_id, table.c.held >= held)
     floor = connection.execute(query).scalar() or 0
-    base, rows = _rows(connection, key, floor)
+    base, since, rows = _rows(connection, key, floor)
     return FindingView(
         mapping=key[0],
         subject=key[1],
@@ -175,7 +176,7 @@ def _silence(connection: Connection, key: FindingKey, row: Row[Any] | None, part
         inputs=(),
         errors=0,
         row_time=row.row_time if row is not None else 0,
-        since=row.since if row is not None else 0,
+        since=since,
         state=State(row.state) if row is not None else None,
     )
 
@@ -184,20 +185,32 @@ def _where(table: Any, key: FindingKey) -> ColumnElement[bool]:
     return and_(table.c.mapping == key[0], table.c.subject == key[1])
 
 
-def _rows(connection: Connection, key: FindingKey, floor: int) -> tuple[State | None, tuple[Standing, ...]]:
-    """The state that stands just before `floor`, and the rows since."""
+def _rows(connection: Connection, key: FindingKey, floor: int) -> tuple[State | None, int, tuple[Standing, ...]]:
+    """The state that stands just before `floor` and since when, and the rows from there on."""
     table = schema.finding_row
+    past = select(table.c.event_time, table.c.idx, table.c.state).where(_where(table, key), table.c.event_time < floor)
     newest = (table.c.event_time.desc(), table.c.idx.desc())
-    base = connection.execute(
-        select(table.c.state).where(_where(table, key), table.c.event_time < floor).order_by(*newest).limit(1)
-    ).scalar_one_or_none()
+    base = connection.execute(past.order_by(*newest).limit(1)).one_or_none()
+    since = base.event_time if base is not None else 0
+    if base is not None:
+        since = _since(connection.execute(past.order_by(*newest)), base.state)
     rows = connection.execute(
         select(table.c.event_time, table.c.idx, table.c.state).where(_where(table, key), table.c.event_time >= floor)
     )
-    return (
-        State(base) if base is not None else None,
-        tuple(Standing(r.event_time, r.idx, State(r.state)) for r in rows),
-    )
+    standing = tuple(Standing(r.event_time, r.idx, State(r.state)) for r in rows)
+    return State(base.state) if base is not None else None, since, standing
+
+
+def _since(rows: Iterable[Row[Any]], state: str) -> int:
+    """Begin of the last run of rows that say `state`; rows come newest first, and at one time only the first of them stands."""
+    since, seen = 0, -1
+    for row in rows:
+        if row.event_time == seen:
+            continue
+        if row.state != state:
+            break
+        since = seen = row.event_time
+    return since
 
 
 def _inputs(connection: Connection, key: FindingKey, floor: int) -> tuple[Input | None, tuple[Input, ...]]:

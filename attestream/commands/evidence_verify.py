@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from store.fsck import verify
-
 from attestream.console import counting, emit, say
 from attestream.options import AsJson, Config
 from attestream.refold import refold
 from attestream.settings import load
 from attestream.wiring import opened
+from store.fsck import verify
 
 
 def evidence_verify(config: Config = None, as_json: AsJson = False) -> None:

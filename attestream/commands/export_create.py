@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from exports.bundle import Scope, create
 
 from attestream.console import counting, emit, say
 from attestream.errors import AttestreamError
 from attestream.options import AsJson, Config, when
 from attestream.settings import load
 from attestream.wiring import opened
+from exports.bundle import Scope, create
 
 
 def export_create(

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from exports.verify import main
 
 from attestream.options import Config
 from attestream.settings import load
 from attestream.wiring import opened
+from exports.verify import main
 
 
 def export_verify(

@@ -6,7 +6,6 @@ from collections import Counter
 from typing import Annotated, Any
 
 import typer
-from store.status import status_json
 
 from attestream.console import emit, facts, mark, moment, say, table
 from attestream.errors import Exit
@@ -14,6 +13,7 @@ from attestream.options import AsJson, Config, when
 from attestream.settings import load
 from attestream.wiring import Parts, opened
 from store.reports import Moment
+from store.status import status_json
 
 
 def status(

@@ -110,7 +110,7 @@ def _subject(keys: Keys, names: Names) -> SubjectPath | None:
 def _record(draft: Draft, seed: str, keys: Keys, controls: tuple[str, ...], extra: Mapping[str, object]) -> MappingRecord:
     data = draft.data
     level = text_field(data, "level").lower()
-    types = draft.profile.types if draft.profile and draft.profile.types else draft.source.types()
+    types = tuple(dict.fromkeys((*(draft.profile.types if draft.profile else ()), *draft.source.types())))
     identity = text_field(data, "id").lower() or str(uuid.uuid5(_SPACE, seed))
     return MappingRecord(
         id=identity,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Generic, TypeVar
 
@@ -48,13 +47,16 @@ class Dispatch(Generic[T]):
         self._always: list[int] = []
         self._by_text: dict[FieldPath, dict[str, list[int]]] = {}
         all_needs = [needs_of(rule) for rule in self.rules]
-        # Few fields serve best: each is read once an event. Names break ties, so that the plan is the same everywhere.
-        popular = Counter(path for each in all_needs for path in each)
+        # The field with the most different texts tells rules apart best. Names break ties: the plan is the same everywhere.
+        texts: dict[FieldPath, set[str]] = {}
+        for each in all_needs:
+            for path, wanted in each.items():
+                texts.setdefault(path, set()).update(wanted)
         for index, each in enumerate(all_needs):
             if not each:
                 self._always.append(index)
                 continue
-            path = max(each, key=lambda path: (popular[path], path.name))
+            path = max(each, key=lambda path: (len(texts[path]), path.name))
             for text in each[path]:
                 self._by_text.setdefault(path, {}).setdefault(text, []).append(index)
 

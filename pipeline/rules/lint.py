@@ -15,6 +15,8 @@ def lint(mapping_set: MappingSet) -> list[Problem]:
     """All problems, by path and line. Errors must be repaired; warnings are worth a look. Never raises for what the set holds."""
     rules = RuleSet.compile(mapping_set)
     problems = set(rules.problems)
+    if not mapping_set.annex:
+        problems.add(Problem("annex_a.yaml", 1, "error", "the set holds no catalogue of controls", "name the folder that has it"))
     problems.update(_failed(result) for result in run_tests(rules.rules) if not result.passed)
     for rule in rules.rules:
         problems.update(_untested(rule))

@@ -45,11 +45,9 @@ class _Loader:
         if mapping_set.annex:
             self._controls, reports = parse_annex(mapping_set.annex, "annex_a.yaml")
             self._reports += reports
-        else:
-            report = Report("annex_a.yaml")
-            report.error((), "the set holds no catalogue of controls", "name the folder that holds annex_a.yaml")
-            self._reports.append(report)
-        profiles = [profile for path, text in sorted(mapping_set.profiles.items()) for profile in self._profiles(path, text)]
+        # The organisation's profiles come before the product's: the first that fits a logsource is used.
+        texts = sorted(mapping_set.profiles.items(), key=lambda item: (item[0].startswith("control_mappings/"), item[0]))
+        profiles = [profile for path, text in texts for profile in self._profiles(path, text)]
         self._sources = Sources(dict(mapping_set.lists), tuple(profiles))
 
     def loaded(self) -> Loaded:

@@ -1,7 +1,7 @@
 """Logsource profiles: how the fields that rules name are called in the events as delivered, and which fields there are.
 
 logsource: {product: gcp, service: gcp.audit}
-types: [log.gcp.audit]                                  # the event types its rules reach, if not those of the names
+types: [log.gcp.audit]                                  # event types its rules reach beside those of the names
 rename: {gcp.audit.method_name: protoPayload.methodName, data.protoPayload.*: protoPayload.*}
 fields: [protoPayload.*, resource.type]                 # known fields, for lint; leave out to check nothing
 """
@@ -47,8 +47,8 @@ class Profile:
 
     def suggestion(self, name: str) -> str:
         """A hint that names the nearest known field."""
-        head = name.split(".", 1)[0]
-        return nearest(name, self.fields) or nearest(head, {known.split(".", 1)[0] for known in self.fields})
+        whole = [known for known in self.fields if not known.endswith(".*")]
+        return nearest(name, whole) or nearest(name.split(".", 1)[0], {known.split(".", 1)[0] for known in self.fields})
 
     def fits(self, source: LogSource) -> bool:
         """True when a rule of `source` is read through this profile."""

@@ -28,12 +28,14 @@ def builtin_mappings() -> Path:
 def read_set(paths: Sequence[Path], lists: Mapping[str, Sequence[str]] | None = None) -> MappingSet:
     """Reads mappings, overlays, profiles and the catalogue of controls below `paths` (folders or single files).
 
-    Files are named by their folder's name and the path below it, so that a set does not depend on where it lies. Raises
-    RulesError for what cannot be read: a missing path, a link that leads out of its folder, a file over 1 MB or not UTF-8.
+    Files are named by their folder's name and the path below it, so that a set does not depend on where it lies. The profiles
+    that come with the product are always part of it. Raises RulesError for what cannot be read: a missing path, a link that
+    leads out of its folder, a file over 1 MB or not UTF-8.
     """
     reading = _Reading()
     for path in paths:
         reading.add(path)
+    reading.add_builtin_profiles()
     return reading.finish(lists or {})
 
 
@@ -58,6 +60,12 @@ class _Reading:
                 self._profiles[name] = text
             else:
                 self._texts[name], self._places[name] = text, file
+
+    def add_builtin_profiles(self) -> None:
+        """The product's own profiles, if its folder was not among the paths."""
+        builtin = builtin_mappings()
+        for file, below in _files(builtin / _PROFILES):
+            self._profiles.setdefault(f"{builtin.name}/{_PROFILES}/{below}", self._read(file))
 
     def _label(self, path: Path) -> str:
         label, number = path.resolve().name or "mappings", 1

@@ -97,9 +97,10 @@ class RuleSet:
             return ()
         try:
             view = View(decode_payload(event.payload))
-        except PayloadError as error:
-            return tuple(judge.error(event, str(error)) for judge in dispatch.rules)
-        said = (judge.says(event, view) for judge in dispatch.candidates(view))
+            candidates = dispatch.candidates(view)
+        except (PayloadError, RecursionError) as error:  # lists nested by the thousand end in the latter
+            return tuple(judge.error(event, f"the payload cannot be read: {error}") for judge in dispatch.rules)
+        said = (judge.says(event, view) for judge in candidates)
         return tuple(judgement for judgement in said if judgement is not None)
 
     def _dispatch(self, event_type: str) -> Dispatch[_Judge]:

@@ -177,7 +177,10 @@ def moto_url(aws_environment: None) -> Iterator[str]:
     """A moto server in a process of its own."""
     port = free_port()
     code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": "10"}  # so that every listing has pages
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     url = f"http://127.0.0.1:{port}"
     try:
         deadline = time.monotonic() + 60
@@ -195,8 +198,8 @@ def moto_url(aws_environment: None) -> Iterator[str]:
         process.wait(10)
 
 
-Fault = Callable[[str, str], "tuple[int, str] | str | None"]
-"""fault(method, path) -> (status, AWS error code), "cut" (half the body), "slow" (no answer), or None: pass it on."""
+Fault = Callable[[str, str], "tuple[int, str] | bytes | str | None"]
+"""fault(method, path) -> (status, AWS error code), a page, "cut" (half the body), "slow" (no answer), or None: pass it on."""
 
 
 class FaultProxy(ThreadingHTTPServer):
@@ -229,6 +232,9 @@ class _Proxied(BaseHTTPRequestHandler):
         if isinstance(fault, tuple):
             body = f"<Error><Code>{fault[1]}</Code><Message>hidden words</Message></Error>".encode()
             self._answer(fault[0], {"Content-Type": "application/xml"}, body)
+            return
+        if isinstance(fault, bytes):
+            self._answer(200, {"Content-Type": "text/html"}, fault)
             return
         status, headers, body = self._ask()
         if fault == "cut":

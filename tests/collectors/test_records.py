@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tracemalloc
 from collections.abc import Iterable
 from typing import Any
 
@@ -235,6 +236,23 @@ def test_hostile_nesting_ends() -> None:
     assert [type(item) for item in found] == [Broken, Record]
     assert isinstance(found[0], Broken)
     assert "nested 3000000 deep" in found[0].reason
+
+
+def test_a_long_file_is_never_held() -> None:
+    def chunks() -> Iterable[bytes]:
+        yield b'{"Records":['
+        for _ in range(2000):
+            yield good(',"x":"' + "a" * 30_000 + '"') + b","
+        yield good() + b"]}"
+
+    tracemalloc.start()
+    try:
+        number = sum(1 for _ in records(chunks()))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert number == 2001
+    assert peak < 2 * 1024 * 1024, "of 60 MB"
 
 
 def test_slices_do_not_wait_for_the_end_of_the_file() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -21,12 +20,15 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class OldLibrary:
-    """The standard library's module, saying that it is a version from before the WAL-reset fix."""
+    """The module in use, saying that it is a version from before the WAL-reset fix.
+
+    Two SQLite libraries in one process would not see each other's locks, so it is the same one.
+    """
 
     sqlite_version_info = (3, 40, 1)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(sqlite3, name)
+        return getattr(sqlite_module(), name)
 
 
 def pragmas(engine) -> dict[str, object]:

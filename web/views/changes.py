@@ -123,7 +123,8 @@ def group(drifts: Iterable[DriftView]) -> list[Change]:
         if drift.kind == "control" and drift.delivery == "told":
             continue
         if drift.kind == "finding":
-            one: tuple[str, ...] = ("finding", drift.mapping or "", drift.account, drift.subject)
+            whose = drift.subject or str(drift.id)  # an erased name is "": it says nothing about being the same
+            one: tuple[str, ...] = ("finding", drift.mapping or "", drift.account, whose)
             line: tuple[str, ...] = ("finding", drift.mapping or "", drift.after)
         elif drift.kind == "control":
             one, line = ("control", *drift.controls), ("control", drift.before, drift.after)

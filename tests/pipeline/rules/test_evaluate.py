@@ -310,7 +310,11 @@ def test_numbers_of_thousands_of_digits(holds: Holds) -> None:
 @pytest.mark.parametrize(
     ("selection", "payload", "expected"),
     [
-        ("{eventName: StopLogging, errorCode: null}", {"eventName": "StopLogging"}, "eventName = StopLogging; errorCode is absent"),
+        (
+            "{eventName: StopLogging, errorCode: null}",
+            {"eventName": "StopLogging"},
+            "eventName = StopLogging; errorCode is absent",
+        ),
         ("{a|contains: x, b|exists: true}", {"a": "axb", "b": {}}, "a = axb; b is there"),
         ("a|neq: y", {"a": "x"}, "a = x, not y"),
         ("a|neq: y", {}, "a is absent"),
@@ -322,7 +326,9 @@ def test_numbers_of_thousands_of_digits(holds: Holds) -> None:
         ("a: '*'", {"a": "evil\x1b[31m\n\u202e"}, "a = evil\\x1b[31m\\n\\u202e"),
     ],
 )
-def test_reason_names_the_atoms_that_held(reason: Callable[[str, object], str], selection: str, payload: object, expected: str) -> None:
+def test_reason_names_the_atoms_that_held(
+    reason: Callable[[str, object], str], selection: str, payload: object, expected: str
+) -> None:
     assert reason(selection, payload) == expected
 
 

@@ -9,6 +9,7 @@ import pytest
 from pipeline.rules.lint import lint
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.problems import Problem
+from pipeline.rules.ruleset import RuleSet
 
 MakeSet = Callable[..., MappingSet]
 
@@ -37,7 +38,14 @@ CHANGES = [
     ("date: 2026-11-22", "date: yesterday", 5, "error", "use yyyy-mm-dd", ""),
     ("id: 0c3b1f2e-5f0b-4b0e-9b53-6b3f0a4f6f01", "id: trail-stopped", 2, "error", "must be an UUID", ""),
     ("id: 0c3b1f2e-5f0b-4b0e-9b53-6b3f0a4f6f01\n", "", 1, "error", "needs an id", ""),
-    ("eventName: StopLogging\n", "eventName|startwith: StopLogging\n", 11, "error", "unknown modifier 'startwith'", "did you mean 'startswith'?"),
+    (
+        "eventName: StopLogging\n",
+        "eventName|startwith: StopLogging\n",
+        11,
+        "error",
+        "unknown modifier 'startwith'",
+        "did you mean 'startswith'?",
+    ),
     ("eventName: StopLogging\n", "eventName|re: '(?=a)'\n", 11, "error", "RE2 refuses the regular expression", ""),
     ("eventName: StopLogging\n", "eventName|cidr: 10.0.0.1/8\n", 11, "error", "Invalid CIDR", ""),
     ("eventName: StopLogging\n", "eventName|gt: many\n", 11, "error", "incompatible", ""),
@@ -45,23 +53,57 @@ CHANGES = [
     ("eventName: StopLogging\n", "eventName: {a: b}\n", 11, "error", "cannot be a map", "with dots"),
     ("eventName: StopLogging\n", "eventName|base64: a*b\n", 11, "error", "with wildcards cannot be encoded", ""),
     ("eventName: StopLogging\n", "eventName|cased|base64: ab\n", 11, "error", "cannot come before 'base64'", ""),
-    ("condition: selection\n", "condition: selektion\n", 13, "error", "names no selection of the rule: 'selektion'", "'selection'"),
+    (
+        "condition: selection\n",
+        "condition: selektion\n",
+        13,
+        "error",
+        "names no selection of the rule: 'selektion'",
+        "'selection'",
+    ),
     ("condition: selection\n", "condition: selection | count() > 5\n", 13, "error", "the condition cannot be read", "1 of name*"),
     ("condition: selection\n", "condition: 1 of sel_*\n", 13, "error", "no selection fits 'sel_*'", ""),
     ("condition: selection\n", "condition: ''\n", 13, "error", "condition cannot be read", ""),
     ("condition: selection\n", "timeframe: 5m\n  condition: selection\n", 13, "error", "timeframe", ""),
     ("condition: selection\n", "other: {a: 1}\n  condition: selection\n", 13, "warning", "never uses 'other'", ""),
     ("  condition: selection\n", "", 8, "error", "needs a condition", ""),
-    ("finding: not-satisfied", "finding: unsatisfied", 16, "error", "finding is one of", "did you mean 'not-satisfied'?"),
-    ("strength: {A.8.15: strong, A.8.16: partial}", "strength: {A.8.15: weak, A.8.16: weak}", 17, "error", "only ever evidence", ""),
+    ("finding: not-satisfied", "finding: not-satisfed", 17, "error", "finding is one of", "did you mean 'not-satisfied'?"),
+    (
+        "strength: {A.8.15: strong, A.8.16: partial}",
+        "strength: {A.8.15: weak, A.8.16: weak}",
+        17,
+        "error",
+        "only ever evidence",
+        "",
+    ),
     ("strength: {A.8.15: strong, A.8.16: partial}", "strength: week", 16, "error", "strength is one of", "did you mean 'weak'?"),
-    ("strength: {A.8.15: strong, A.8.16: partial}", "strength: {A.8.15: strongly}", 16, "error", "strength is one of", "'strong'"),
+    (
+        "strength: {A.8.15: strong, A.8.16: partial}",
+        "strength: {A.8.15: strongly}",
+        16,
+        "error",
+        "strength is one of",
+        "'strong'",
+    ),
     ("strength: {A.8.15: strong, A.8.16: partial}", "strength: {A.8.2: strong}", 16, "error", "does not speak to", ""),
     ("strength: {A.8.15: strong, A.8.16: partial}", "strength: {A.9.1: strong}", 16, "error", "'A.9.1' is no control", ""),
     ("until: {eventName: StartLogging, errorCode: null}\n", "", 17, "error", "what ends this finding is not said", "no_until"),
-    ("until: {eventName: StartLogging, errorCode: null}\n", "until: {eventName: StartLogging, errorCode: null}\nno_until: x\n", 20,
-     "error", "exclude each other", ""),
-    ("until: {eventName: StartLogging,", "until: {eventName|strtswith: StartLogging,", 19, "error", "unknown modifier", "'startswith'"),
+    (
+        "until: {eventName: StartLogging, errorCode: null}\n",
+        "until: {eventName: StartLogging, errorCode: null}\nno_until: x\n",
+        20,
+        "error",
+        "exclude each other",
+        "",
+    ),
+    (
+        "until: {eventName: StartLogging,",
+        "until: {eventName|strtswith: StartLogging,",
+        19,
+        "error",
+        "unknown modifier",
+        "'startswith'",
+    ),
     ("finding: not-satisfied", "finding: not-satisfied\nmax_age: 26", 18, "error", "is no duration", ""),
     ("subject: requestParameters.name|tail", "subject: requestParameters.name|head", 18, "error", "path|tail", ""),
     ("finding: not-satisfied", "finding: not-satisfied\neach: a.b", 18, "error", "'each' is not supported yet", ""),
@@ -71,13 +113,34 @@ CHANGES = [
     ("service: cloudtrail}", "category: snapshot}", 7, "error", "not supported yet", ""),
     ("logsource: {product: aws, service: cloudtrail}", "logsource: {definition: x}", 7, "error", "names no product", ""),
     ("match: true,", "match: yes please,", 21, "error", "match is true, false or until", ""),
-    ("{name: stopped, match: true,", "{nam: stopped, match: true,", 21, "error", "unknown key 'nam' in a test", "did you mean 'name'?"),
-    ("eventName: StopLogging}}", "eventName: StopLoggin}}", 21, "error", "the test 'stopped' must match, and it says nothing", ""),
+    (
+        "{name: stopped, match: true,",
+        "{nam: stopped, match: true,",
+        21,
+        "error",
+        "unknown key 'nam' in a test",
+        "did you mean 'name'?",
+    ),
+    (
+        "eventName: StopLogging}}",
+        "eventName: StopLoggin}}",
+        21,
+        "error",
+        "the test 'stopped' must match, and it says nothing",
+        "",
+    ),
     (", errorCode: AccessDenied}}", "}}", 22, "error", "the test 'denied' must not match, and it says matched (eventSource", ""),
     ("event: {eventName: StartLogging}}", "event: {eventName: Start}}", 23, "error", "the test 'started' must close", ""),
-    ("  - {name: started, match: until, event: {eventName: StartLogging}}\n", "", 1, "error", "no test event that closes", "match: until"),
+    (
+        "  - {name: started, match: until, event: {eventName: StartLogging}}\n",
+        "",
+        1,
+        "error",
+        "no test event that closes",
+        "match: until",
+    ),
     ("selection:\n", "selection:\n    eventName: x\n", 12, "error", "is there twice", ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("old", "new", "line", "severity", "message", "hint"), CHANGES)
@@ -92,7 +155,9 @@ def test_each_fault_is_named_at_its_line(
 
 def test_a_satisfied_log_mapping_must_be_one_sided(make_set: MakeSet, stopped: str) -> None:
     until = "until: {eventName: StartLogging, errorCode: null}\n"
-    base = stopped.replace("finding: not-satisfied", "finding: satisfied").replace(until, "").replace("match: until", "match: false")
+    base = (
+        stopped.replace("finding: not-satisfied", "finding: satisfied").replace(until, "").replace("match: until", "match: false")
+    )
     base = base.replace("subject: requestParameters.name|tail\n", "")
     assert lint(make_set(base + "no_match: silent\n")) == []
     assert said(make_set(base + "no_match: opposite\n"), "must be one-sided").hint == "add no_match: silent"
@@ -168,8 +233,16 @@ def test_problems_read_as_lines(make_set: MakeSet) -> None:
 
 
 def test_controls_without_evidence_are_listed(annex: str, stopped: str) -> None:
-    text = annex.replace("id: A.8.34, title: Control 8.34, theme: technological, evidence: [automated, attestation]",
-                         "id: A.8.34, title: Control 8.34, theme: technological, evidence: [automated]")  # fmt: skip
+    text = annex.replace(
+        "id: A.8.34, title: Control 8.34, theme: technological, evidence: [automated, attestation]",
+        "id: A.8.34, title: Control 8.34, theme: technological, evidence: [automated]",
+    )
     problem = said(MappingSet(annex=text, files={"m0.yaml": stopped}), "no evidence path")
     assert problem.severity == "warning"
     assert problem.message.endswith(": A.8.34")
+
+
+def test_a_set_without_a_catalogue_is_an_error_of_lint_alone(stopped: str) -> None:
+    bare = MappingSet(files={"m0.yaml": stopped})
+    assert said(bare, "holds no catalogue").severity == "error"
+    assert RuleSet.compile(bare).problems == ()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.rules.problems import RulesError
-from pipeline.rules.reader import MAX_FILE, read_set
+from pipeline.rules.reader import MAX_FILE, builtin_mappings, read_set
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_a_folder_becomes_texts_by_path(folder: Path, annex: str, stopped: str) 
     found = read_set([folder], {"admins": ["alice"]})
     assert found.annex == annex
     assert found.files == {"mine/aws/cloudtrail/stopped.yaml": stopped}
-    assert found.profiles == {"mine/profiles/gcp.yaml": "logsource: {product: gcp}"}
+    assert found.profiles["mine/profiles/gcp.yaml"] == "logsource: {product: gcp}"
     assert found.lists == {"admins": ("alice",)}
 
 
@@ -43,6 +43,12 @@ def test_two_folders_of_one_name_stay_apart(folder: Path, tmp_path: Path, stoppe
     other.mkdir(parents=True)
     (other / "a.yml").write_text(stopped)
     assert set(read_set([folder, other]).files) == {"mine/aws/cloudtrail/stopped.yaml", "mine~2/a.yml"}
+
+
+def test_the_profiles_of_the_product_are_always_there(folder: Path) -> None:
+    builtin = read_set([builtin_mappings()]).profiles
+    assert "control_mappings/profiles/gcp.audit.yaml" in builtin
+    assert read_set([folder]).profiles == {**builtin, "mine/profiles/gcp.yaml": "logsource: {product: gcp}"}
 
 
 def test_one_file_may_be_named(folder: Path, stopped: str) -> None:
@@ -142,7 +148,9 @@ def test_rules_below_the_same_folder_are_not_read_twice(folder: Path, sigma: Pat
     assert set(found.overlay_rules["mine/overlay.yaml"]) == {"cloud/aws/root.yml"}
 
 
-@pytest.mark.parametrize(("rules", "words"), [("../nothing/*", "names no rule file"), ("5", "must name a folder"), ("[]", "must name")])
+@pytest.mark.parametrize(
+    ("rules", "words"), [("../nothing/*", "names no rule file"), ("5", "must name a folder"), ("[]", "must name")]
+)
 def test_an_overlay_without_rules_is_refused(folder: Path, rules: str, words: str) -> None:
     (folder / "overlay.yaml").write_text(OVERLAY.format(rules=rules))
     with pytest.raises(RulesError, match=rf"overlay\.yaml: .*{words}"):

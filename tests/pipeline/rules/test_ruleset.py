@@ -55,7 +55,12 @@ def test_a_match_wins_over_until(compiled: Compiled, stopped: str, event: MakeEv
 
 def test_the_record(compiled: Compiled, stopped: str) -> None:
     (record,) = compiled(stopped).mappings
-    assert (record.id, record.title, record.kind, record.types) == (STOPPED_ID, "CloudTrail stopped", "log", ("log.aws.cloudtrail",))
+    assert (record.id, record.title, record.kind, record.types) == (
+        STOPPED_ID,
+        "CloudTrail stopped",
+        "log",
+        ("log.aws.cloudtrail",),
+    )
     assert record.controls == (("A.8.15", "strong"), ("A.8.16", "partial"))
     assert (record.finding, record.silence, record.level) == ("not-satisfied", True, "high")
     assert (record.quiet_for, record.max_age) == (7 * DAY, 27 * HOUR)
@@ -72,7 +77,9 @@ def test_the_record(compiled: Compiled, stopped: str) -> None:
         ("finding: evidence", False),
     ],
 )
-def test_only_a_two_sided_not_satisfied_mapping_speaks_by_silence(compiled: Compiled, stopped: str, change: str, silence: bool) -> None:
+def test_only_a_two_sided_not_satisfied_mapping_speaks_by_silence(
+    compiled: Compiled, stopped: str, change: str, silence: bool
+) -> None:
     (record,) = compiled(stopped.replace("finding: not-satisfied", change)).mappings
     assert record.silence is silence
 
@@ -117,7 +124,9 @@ def test_without_an_account_the_value_stands_alone(compiled: Compiled, stopped: 
     assert said.subject == "main"
 
 
-POPULATION = "population:\n  prod: {awsRegion|startswith: eu-}\n  filter: {awsRegion: eu-west-3}\n  condition: prod and not filter\n"
+POPULATION = (
+    "population:\n  prod: {awsRegion|startswith: eu-}\n  filter: {awsRegion: eu-west-3}\n  condition: prod and not filter\n"
+)
 
 
 @pytest.mark.parametrize(("region", "judged"), [("eu-west-1", True), ("eu-west-3", False), ("us-east-1", False)])
@@ -137,7 +146,9 @@ UNTILS = [
 
 
 @pytest.mark.parametrize("until", UNTILS)
-def test_until_is_a_selection_or_selections_with_a_condition(compiled: Compiled, stopped: str, event: MakeEvent, until: str) -> None:
+def test_until_is_a_selection_or_selections_with_a_condition(
+    compiled: Compiled, stopped: str, event: MakeEvent, until: str
+) -> None:
     rules = compiled(stopped.replace("until: {eventName: StartLogging, errorCode: null}", until))
     (said,) = rules.judge(event({"eventName": "DeleteTrail"}))
     assert said.verdict is Verdict.UNTIL
@@ -180,6 +191,16 @@ def test_a_service_less_logsource_reaches_every_service(compiled: Compiled, thir
     assert not rules.judge(event(root, type="log.gcp.audit"))
 
 
+@pytest.mark.parametrize("depth", range(850, 1100, 50))
+def test_lists_nested_by_the_thousand_never_raise(
+    compiled: Compiled, stopped: str, third_party: str, event: MakeEvent, depth: int
+) -> None:
+    rules = compiled(stopped, third_party.replace("userIdentity.type: Root", "'|all': [x]"))
+    for name in ("eventName", "other"):
+        payload = f'{{"{name}": {"[" * depth}"StopLogging"{"]" * depth}}}'.encode()
+        assert all(said.verdict is Verdict.ERROR for said in rules.judge(event(payload)))
+
+
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b"null", b"\xff\xfe", b'{"a": NaN}', b"[" * 100_000])
 def test_a_broken_payload_is_an_error_never_a_pass(compiled: Compiled, stopped: str, event: MakeEvent, payload: bytes) -> None:
     (said,) = compiled(stopped).judge(event(payload))
@@ -187,7 +208,9 @@ def test_a_broken_payload_is_an_error_never_a_pass(compiled: Compiled, stopped: 
     assert "payload" in said.reason
 
 
-def test_one_failing_mapping_does_not_silence_the_others(compiled: Compiled, stopped: str, third_party: str, event: MakeEvent) -> None:
+def test_one_failing_mapping_does_not_silence_the_others(
+    compiled: Compiled, stopped: str, third_party: str, event: MakeEvent
+) -> None:
     def fail(value: object) -> bool:
         raise ValueError("no\x1b[31m way")
 

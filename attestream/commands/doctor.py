@@ -1,0 +1,31 @@
+"""attestream doctor"""
+
+from __future__ import annotations
+
+from attestream.console import emit, out, say
+from attestream.doctoring import examine
+from attestream.errors import Exit
+from attestream.options import AsJson, Config
+from attestream.settings import load
+from attestream.wiring import opened
+from store.text import clean_text
+
+
+def doctor(config: Config = None, as_json: AsJson = False) -> int:
+    """Check settings, keys, store, stream, mappings, alerts and (really calling it) every source; say what to do about problems.
+
+    Example: attestream doctor
+    """
+    with opened(load(config)) as parts:
+        checks = examine(parts)
+    if as_json:
+        emit([{"check": c.name, "state": c.state, "found": c.found, "remedy": c.remedy} for c in checks])
+    else:
+        for check in checks:
+            shape = {"ok": "●", "warning": "◐", "broken": "◆"}[check.state]
+            out().print(f"{shape} {check.name}: {clean_text(check.found)}", markup=False)
+            if check.remedy:
+                out().print(f"  → {clean_text(check.remedy)}", markup=False)
+    broken = sum(1 for c in checks if c.state == "broken")
+    say("everything answers" if not broken else f"{broken} of {len(checks)} checks are broken")
+    return Exit.FAILED if broken else Exit.DONE

@@ -1,0 +1,127 @@
+"""The checks of `attestream doctor`: each looks at one part and says what it found and what to do."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from alerts.base import AlertError
+from alerts.registry import read_routes
+from attestream.errors import AttestreamError
+from attestream.wiring import Parts
+from collectors.base import CollectorError
+from pipeline.errors import PipelineError
+from pipeline.rules.lint import lint
+from pipeline.rules.problems import RulesError
+from store.errors import StoreError
+from store.sqlite_driver import sqlite_module, wal_is_safe
+
+LOW_SPACE: Final = 1 << 30
+State = Literal["ok", "warning", "broken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """What one check found. `remedy` is "" when there is nothing to do."""
+
+    name: str
+    state: State
+    found: str
+    remedy: str = ""
+
+
+def examine(parts: Parts) -> Sequence[Check]:
+    """Every check, in the order in which parts depend on each other. Never raises for what it finds broken."""
+    checks = [_guarded(name, check, parts) for name, check in CHECKS]
+    for source, collector in zip(parts.settings.source_settings(), parts.collectors, strict=True):
+        checks.append(_guarded(f"source {source.name}", lambda _, c=collector: _source(c.check()), parts))
+    if not parts.collectors:
+        checks.append(
+            Check("sources", "warning", "none is set up", "add sources: to attestream.yaml; see attestream source types")
+        )
+    return checks
+
+
+def _guarded(name: str, check: Callable[[Parts], tuple[State, str, str]], parts: Parts) -> Check:
+    try:
+        return Check(name, *check(parts))
+    except (AttestreamError, StoreError, PipelineError, CollectorError, RulesError, AlertError) as error:
+        return Check(name, "broken", str(error), _REMEDIES.get(name, ""))
+
+
+def _source(sentences: Sequence[str]) -> tuple[State, str, str]:
+    return "ok", "; ".join(sentences) or "answers", ""
+
+
+def _store(parts: Parts) -> tuple[State, str, str]:
+    log = parts.query.log()
+    version = sqlite_module().sqlite_version
+    found = f"{parts.settings.store.url}: a log of {log.size:,} entries (SQLite {version})"
+    if not wal_is_safe(sqlite_module().sqlite_version_info):
+        return "warning", f"{found}, too old for WAL: slower, and readers wait", "install the pysqlite3 wheel"
+    return "ok", found, ""
+
+
+def _space(parts: Parts) -> tuple[State, str, str]:
+    free = shutil.disk_usage(parts.settings.folder).free
+    found = f"{free / (1 << 30):.1f} GiB free beside the store"
+    return ("warning", found, "free some space: a full disk stops collection") if free < LOW_SPACE else ("ok", found, "")
+
+
+def _stream(parts: Parts) -> tuple[State, str, str]:
+    waiting = sum(parts.stream.ends().values())
+    return "ok", f"{parts.settings.stream.url}: {parts.stream.partitions} partitions, {waiting:,} packs so far", ""
+
+
+def _key(parts: Parts) -> tuple[State, str, str]:
+    key = parts.key
+    mode = stat.S_IMODE(parts.settings.key_file.stat().st_mode)
+    return "ok", f"{parts.settings.key_file} (mode {mode:04o}) signs as {key.verifier}", ""
+
+
+def _checkpoints(parts: Parts) -> tuple[State, str, str]:
+    signed, size = parts.latest_checkpoint(), parts.query.log().size
+    if signed is None:
+        return "warning", "the log was never signed", "run attestream run --once, or attestream log checkpoint"
+    if signed.checkpoint.size > size:
+        found = f"{signed.checkpoint.size:,} entries were signed and the store has {size:,}"
+        return "broken", found, "the store was restored from a backup or cut: restore a newer one; nothing will be signed"
+    return "ok", f"signed up to {signed.checkpoint.size:,} of {size:,} in {parts.settings.place}; not anchored outside", ""
+
+
+def _mappings(parts: Parts) -> tuple[State, str, str]:
+    mapping_set = parts.mapping_set()
+    errors = [p for p in lint(mapping_set) if p.severity == "error"]
+    active = parts.query.log().mapping_set
+    if errors:
+        return "warning", f"{len(errors)} problems, the first: {errors[0]}", "see attestream mappings lint"
+    state = "active" if active == mapping_set.digest else "not active yet"
+    return "ok", f"set {mapping_set.digest[:12]}, {state}", "" if state == "active" else "attestream run activates it at start"
+
+
+def _alerts(parts: Parts) -> tuple[State, str, str]:
+    routes = read_routes(parts.settings.alerts.routes)
+    names = ", ".join(route.name for route in routes)
+    return "ok", f"routes: {names}" if names else "no route: drift goes to the log only", ""
+
+
+CHECKS: Final[tuple[tuple[str, Callable[[Parts], tuple[State, str, str]]], ...]] = (
+    ("store", _store),
+    ("disk", _space),
+    ("stream", _stream),
+    ("signing key", _key),
+    ("checkpoints", _checkpoints),
+    ("mappings", _mappings),
+    ("alerts", _alerts),
+)
+_REMEDIES: Final = {
+    "store": "check store.url, and owner and mode of its folder",
+    "stream": "check stream.url",
+    "signing key": "check signing.key_file; a new key cannot continue a log that another one signed",
+    "checkpoints": "check signing.place and signing.key_file",
+    "mappings": "see attestream mappings lint",
+    "alerts": "see docs/alerts.md",
+}
