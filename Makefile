@@ -55,11 +55,11 @@ clean: ## Remove .venv and caches (never attestream-data, which is evidence)
 
 # Stamps: what they depend on decides when pip is asked again. pip checks every file against its hash.
 $(VENV)/.installed: $(LOCKED) requirements/hatch_dependencies.py pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "Attestream needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version 2>&1 || echo missing)." >&2; \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Attestream needs Python 3.11 or later, and $(PYTHON) is $$($(PYTHON) -V 2>/dev/null | grep ^Python || echo 'not there')." >&2; \
 		echo "Name another one: make $(or $(MAKECMDGOALS),install) PYTHON=python3.12" >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "making $(VENV) …"; $(PYTHON) -m venv $(VENV); }
-	@echo "installing locked dependencies into $(VENV) …"
+	@echo "installing locked dependencies into $(VENV) (about a minute) …"
 	@$(PIP) install --require-hashes $(LOCKED:%=-r %)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -12,7 +12,7 @@ from alerts.base import AlertError
 from alerts.registry import read_routes
 from attestream.errors import AttestreamError
 from attestream.wiring import Parts
-from collectors.base import CollectorError
+from collectors.base import Collector, CollectorError
 from pipeline.errors import PipelineError
 from pipeline.rules.lint import lint
 from pipeline.rules.problems import RulesError
@@ -37,7 +37,7 @@ def examine(parts: Parts) -> Sequence[Check]:
     """Every check, in the order in which parts depend on each other. Never raises for what it finds broken."""
     checks = [_guarded(name, check, parts) for name, check in CHECKS]
     for source, collector in zip(parts.settings.source_settings(), parts.collectors, strict=True):
-        checks.append(_guarded(f"source {source.name}", lambda _, c=collector: _source(c.check()), parts))
+        checks.append(_guarded(f"source {source.name}", _answers(collector), parts))
     if not parts.collectors:
         checks.append(
             Check("sources", "warning", "none is set up", "add sources: to attestream.yaml; see attestream source types")
@@ -52,8 +52,11 @@ def _guarded(name: str, check: Callable[[Parts], tuple[State, str, str]], parts:
         return Check(name, "broken", str(error), _REMEDIES.get(name, ""))
 
 
-def _source(sentences: Sequence[str]) -> tuple[State, str, str]:
-    return "ok", "; ".join(sentences) or "answers", ""
+def _answers(collector: Collector) -> Callable[[Parts], tuple[State, str, str]]:
+    def check(_: Parts) -> tuple[State, str, str]:
+        return "ok", "; ".join(collector.check()) or "answers", ""
+
+    return check
 
 
 def _store(parts: Parts) -> tuple[State, str, str]:

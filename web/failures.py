@@ -70,7 +70,8 @@ def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     name = str(first["loc"][-1])
-    return answer(request, 400, BadParameter.title, f"{name}: {str(first['msg'])[:1].lower()}{str(first['msg'])[1:]}", parameter=name)
+    said = str(first["msg"])
+    return answer(request, 400, BadParameter.title, f"{name}: {said[:1].lower()}{said[1:]}", parameter=name)
 
 
 def _http(request: Request, error: Exception) -> Response:

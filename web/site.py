@@ -14,7 +14,7 @@ from web.catalogue import Catalogue
 
 @dataclass(frozen=True, slots=True)
 class CheckpointInfo:
-    """The last signed checkpoint. `root` is hex, `signed_at` microseconds or None, `note` its whole text, `vkey` the verifier key."""
+    """The last signed checkpoint. `root` is hex, `signed_at` microseconds or None, `note` the whole text."""
 
     size: int
     root: str

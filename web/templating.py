@@ -1,4 +1,4 @@
-"""Templates: autoescaping on, undefined names are errors, and every value that is printed has its hidden characters made visible."""
+"""Templates: autoescaping on, undefined names are errors, hidden characters in every value that is printed made visible."""
 
 from __future__ import annotations
 

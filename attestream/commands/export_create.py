@@ -12,7 +12,8 @@ from attestream.errors import AttestreamError
 from attestream.options import AsJson, Config, when
 from attestream.settings import load
 from attestream.wiring import opened
-from exports.bundle import Scope, create
+from exports.bundle import create
+from exports.scope import Scope
 
 
 def export_create(
@@ -38,15 +39,24 @@ def export_create(
         scope = Scope(
             start=since,
             end=until,
-            controls=tuple(control or ()),
-            sources=tuple(source or ()),
+            controls=frozenset(control or ()),
+            sources=frozenset(source or ()),
             known_at=parts.query.size_at(known) if known is not None else None,
         )
-        summary = create(parts.store.engine, checkpoint, scope, out, advance)
+        summary = create(parts.store.engine, checkpoint, scope, out, lambda _, done, total: advance(done, total))
         vkey = str(parts.key.verifier)
     if as_json:
-        emit({"path": str(out), "checkpoint_size": checkpoint.checkpoint.size, "evidence": summary.evidence, "key": vkey})
+        emit(
+            {
+                "path": str(out),
+                "checkpoint_size": checkpoint.checkpoint.size,
+                "selected": dict(summary.selected),
+                "sha256": summary.sha256,
+                "key": vkey,
+            }
+        )
         return
-    say(f"{out}: {summary.evidence:,} pieces of evidence under a checkpoint of {checkpoint.checkpoint.size:,} entries")
+    pieces = summary.selected.get("evidence", 0)
+    say(f"{out}: {pieces:,} pieces of evidence under a checkpoint of {checkpoint.checkpoint.size:,} entries")
     say(f"verify it anywhere: python exports/verify.py {out} --key '{vkey}'")
     say("give the auditor that key by another way than the bundle: it is what they trust")

@@ -12,6 +12,7 @@ from attestream.options import AsJson, Config
 from attestream.rows import history_row
 from attestream.settings import load
 from attestream.wiring import opened
+from store.reports import Moment
 
 
 def finding_show(
@@ -25,7 +26,8 @@ def finding_show(
     Example: attestream finding show 5a1f0c2e-6d0b-4c53-9f7e-0b8f0a4f6f1d 111122223333/org-trail
     """
     with opened(load(config)) as parts:
-        handle = parts.query.handle_of(subject) or subject
+        findings = parts.query.findings(Moment(), mapping=mapping, limit=10_000)
+        handle = next((f.subject_handle for f in findings if f.subject == subject), subject)
         history = parts.query.finding_history(mapping, handle)
     if not history:
         raise AttestreamError(f"no finding of mapping {mapping!r} about {subject!r}; see attestream finding list --json")

@@ -28,7 +28,8 @@ from attestream.serve import alert_role, serve_role
 from attestream.service import ROLES, Service, run_once
 from attestream.settings import load
 from attestream.wiring import Parts, opened
-from exports.bundle import Scope, create
+from exports.bundle import create
+from exports.scope import Scope
 from store.fsck import verify
 from store.records import DAY
 from store.reports import Moment
@@ -162,16 +163,12 @@ def _found(parts: Parts) -> None:
     findings = parts.query.findings(Moment(), silence=False, limit=500)
     for finding in sorted(findings, key=lambda f: f.since):
         word = {"not-satisfied": "OPEN  ", "closed": "closed", "satisfied": "said  "}.get(str(finding.state), str(finding.state))
-        controls = " ".join(finding.controls)
-        say(
-            f"   {word} {moment(finding.since)[:16]}  {finding.title}: {finding.subject.partition('/')[2] or finding.subject} ({controls})"
-        )
+        say(f"   {word} {moment(finding.since)[:16]}  {finding.title}: {short(finding.subject)} ({' '.join(finding.controls)})")
     for coverage in parts.query.coverage(SOURCE):
         holes = [(a[1], b[0]) for a, b in zip(coverage.stretches, coverage.stretches[1:], strict=False)]
         for start, end in holes:
-            say(
-                f"   hole   {coverage.part}: nothing was delivered from {moment(start)[:16]} to {moment(end)[:16]}; silence says nothing there"
-            )
+            period = f"{moment(start)[:16]} to {moment(end)[:16]}"
+            say(f"   hole   {coverage.part}: nothing was delivered {period}; silence says nothing there")
     quiet = next((c for c in parts.catalogue if states[c.id].state == "not-assessed"), None)
     if quiet is not None:
         needs = " or ".join(quiet.needs) or "an attestation"
@@ -216,9 +213,9 @@ def _proved(stage: Stage, parts: Parts) -> None:
     now = parts.store.clock()
     bundle = stage.folder / "evidence.zip"
     signed = parts.signer().publish()
-    scope = Scope(start=now - 15 * DAY, end=now, controls=("A.8.15",), sources=(), known_at=None)
+    scope = Scope(start=now - 15 * DAY, end=now, controls=frozenset({"A.8.15"}))
     summary = create(parts.store.engine, signed, scope, bundle, None)
-    say(f"   {bundle}: {summary.evidence:,} pieces of evidence for A.8.15 that an auditor can verify offline")
+    say(f"   {bundle}: {summary.selected.get('evidence', 0):,} pieces of evidence for A.8.15 that an auditor can verify offline")
     say("\nTry:")
     for line in (
         f".venv/bin/attestream status -c {stage.config}",

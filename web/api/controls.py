@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from web.api import rows
 from web.api.models import ControlDetail, ControlOut, MappingOut, Page
 from web.catalogue import ControlInfo
-from web.pages.controls import find_control, read_voices
+from web.lookups import find_control, read_voices
 from web.params import AsOfParam
 from web.site import SiteOf
 from web.views.controls import FilterParam, status_of, theme_rows

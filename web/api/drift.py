@@ -7,8 +7,7 @@ from fastapi import APIRouter, Request, Response
 from web.api import rows
 from web.api.models import DriftOut, Page
 from web.api.paging import page_of
-from web.pages.controls import find_control
-from web.pages.drift import KINDS, Text
+from web.lookups import DRIFT_KINDS, Text, control_id_of
 from web.params import PAGE, Cursor, Limit, read_choice, read_time
 from web.site import SiteOf
 
@@ -29,8 +28,8 @@ def drift(
     """Drift, newest recorded first. `since` is a time of recording."""
     found = site.query.drift(
         since=read_time("since", since),
-        control=find_control(site, control).id if control else None,
-        kind=read_choice("kind", kind, KINDS),
+        control=control_id_of(site, control),
+        kind=read_choice("kind", kind, DRIFT_KINDS),
         after=after or None,
         limit=limit + 1,
     )

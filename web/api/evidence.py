@@ -10,9 +10,7 @@ from store.reports import EvidenceRow
 from web.api import rows
 from web.api.models import EvidenceDetail, EvidenceOut, Page
 from web.api.paging import page_of
-from web.errors import NotFound
-from web.pages.controls import find_control
-from web.pages.evidence import Text, find_entry
+from web.lookups import Text, control_id_of, find_evidence
 from web.params import PAGE, Cursor, Limit, read_time
 from web.site import SiteOf
 from web.views.proof import prove
@@ -35,7 +33,7 @@ def evidence(
 ) -> Page[EvidenceOut]:
     """Evidence, filtered, newest event first. `start` and `end` are event times."""
     found = site.query.evidence(
-        control=find_control(site, control).id if control else None,
+        control=control_id_of(site, control),
         mapping=mapping or None,
         source=source or None,
         start=read_time("start", start),
@@ -53,10 +51,7 @@ def _row(row: EvidenceRow) -> EvidenceOut:
 @router.get("/evidence/{index}")
 def evidence_entry(site: SiteOf, index: str) -> EvidenceDetail:
     """One evidence entry with its bytes, salts and inclusion proof: all that it takes to verify it."""
-    entry = find_entry(site, index)
-    row = site.query.evidence_row(entry.idx)
-    if row is None:
-        raise NotFound(f"Entry {entry.idx} of the log is no evidence but of type “{entry.type}”.")
+    entry, row = find_evidence(site, index)
     return EvidenceDetail(
         **rows.evidence_fields(row),
         metadata=base64.b64encode(entry.metadata).decode(),

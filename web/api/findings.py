@@ -7,8 +7,7 @@ from fastapi import APIRouter, Request, Response
 from web.api import rows
 from web.api.models import FindingOut, Page
 from web.api.paging import page_of
-from web.pages.controls import find_control
-from web.pages.findings import STATES, Text, read_silence
+from web.lookups import FINDING_STATES, Text, control_id_of, read_silence
 from web.params import PAGE, AsOfParam, Cursor, Limit, read_choice
 from web.site import SiteOf
 
@@ -32,9 +31,9 @@ def findings(
     """Findings, filtered. `silence`: yes or no."""
     found = site.query.findings(
         asked.moment,
-        control=find_control(site, control).id if control else None,
+        control=control_id_of(site, control),
         mapping=mapping or None,
-        state=read_choice("state", state, STATES),
+        state=read_choice("state", state, FINDING_STATES),
         source=source or None,
         silence=read_silence(silence),
         after=after or None,

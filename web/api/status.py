@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from store.records import Counts
 from web.api import rows
-from web.api.models import StatusOut, maybe
+from web.api.models import Period, StatusOut, maybe
 from web.params import AsOfParam
 from web.site import SiteOf
 from web.views.controls import status_of
@@ -24,7 +24,8 @@ def status(site: SiteOf, asked: AsOfParam) -> StatusOut:
     for info in site.catalogue.values():
         fields = rows.control_fields(info, status_of(statuses, info.id))
         found = fields["findings"].model_dump()
-        controls[info.id] = {"state": fields["state"], "since": fields["since"], "findings": found, "last_evidence": fields["last_evidence"]}
+        kept = {name: fields[name] for name in ("state", "since", "last_evidence")}
+        controls[info.id] = {**kept, "findings": found}
     return StatusOut(
         as_of=maybe(asked.moment.as_of),
         known_at=log.size if asked.moment.known_at is None else asked.moment.known_at,
@@ -35,7 +36,7 @@ def status(site: SiteOf, asked: AsOfParam) -> StatusOut:
             s.name: {
                 "state": s.state,
                 "last_window": None if s.last_window is None else rows.window(s.last_window).model_dump(by_alias=True),
-                "gaps": [rows.models.Period.of(gap).model_dump(by_alias=True) for gap in s.gaps],
+                "gaps": [Period.of(gap).model_dump(by_alias=True) for gap in s.gaps],
                 "lag_seconds": s.lag_seconds,
             }
             for s in sources

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from store.reports import EntryView
 from web.errors import NotFound
-from web.pages.controls import find_control
-from web.params import LONGEST, PAGE, Cursor, Limit, cut, read_index, read_time
-from web.site import Site, SiteOf
+from web.lookups import Text, control_id_of, find_entry, find_evidence
+from web.params import PAGE, Cursor, Limit, cut, read_time
+from web.site import SiteOf
 from web.templating import render
 from web.views.proof import prove
 from web.words import number
@@ -22,8 +22,6 @@ router = APIRouter(include_in_schema=False)
 
 SHOWN_BYTES: Final = 64 * 1024
 """Bytes of a payload that a page shows; the whole is one link away."""
-
-Text = Annotated[str, Query(max_length=LONGEST)]
 
 
 @router.get("/evidence")
@@ -47,7 +45,7 @@ def evidence(
     else:
         rows, more = cut(
             site.query.evidence(
-                control=find_control(site, control).id if control else None,
+                control=control_id_of(site, control),
                 mapping=mapping or None,
                 source=source or None,
                 start=read_time("start", start),
@@ -103,22 +101,10 @@ def media_type_of(entry: EntryView, part: str) -> str:
     return str(field.get("media_type", "")) if isinstance(field, dict) else ""
 
 
-def find_entry(site: Site, index: str) -> EntryView:
-    """An entry of the log. Raises NotFound."""
-    idx = read_index(index)
-    entry = site.query.entry(idx)
-    if entry is None:
-        raise NotFound(f"There is no entry {number(idx)}: the log has {number(site.query.log().size)} entries, from 0 on.")
-    return entry
-
-
 @router.get("/evidence/{index}")
 def evidence_page(request: Request, site: SiteOf, index: str) -> HTMLResponse:
     """One evidence entry: what it is, what is said of it and why, its bytes, and the proof that the log holds it."""
-    entry = find_entry(site, index)
-    row = site.query.evidence_row(entry.idx)
-    if row is None:
-        raise NotFound(f"Entry {number(entry.idx)} of the log is no evidence but of type “{entry.type}”: see /log/{entry.idx}.")
+    entry, row = find_evidence(site, index)
     return render(
         request,
         "evidence.html",

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from typing import Annotated, Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from store.records import State
-from store.reports import FindingHistoryRow, FindingStatus, Moment
-from store.reports import Query as StoreQuery
-from web.errors import NotFound
-from web.pages.controls import find_control
-from web.params import LONGEST, PAGE, AsOfParam, Cursor, Limit, cut, middle_quote, read_choice
+from store.reports import FindingHistoryRow
+from web.lookups import FINDING_STATES, Text, control_id_of, find_finding, read_history, read_silence
+from web.params import PAGE, AsOfParam, Cursor, Limit, cut, read_choice
 from web.site import SiteOf
 from web.templating import render
 
 router = APIRouter(include_in_schema=False)
-
-STATES: Final = tuple(state.value for state in State)
-LOOKED_AT: Final = 5000
-BLOCK: Final = 500
-_HANDLE: Final = re.compile(r"(?:[0-9a-f]{2}){1,64}", re.ASCII)
-
-Text = Annotated[str, Query(max_length=LONGEST)]
 
 
 @router.get("/findings")
@@ -45,9 +33,9 @@ def findings(
     rows, more = cut(
         site.query.findings(
             asked.moment,
-            control=find_control(site, control).id if control else None,
+            control=control_id_of(site, control),
             mapping=mapping or None,
-            state=read_choice("state", state, STATES),
+            state=read_choice("state", state, FINDING_STATES),
             source=source or None,
             silence=read_silence(silence),
             after=after or None,
@@ -65,24 +53,16 @@ def findings(
         filters=filters,
         after=after,
         limit=limit,
-        states=STATES,
+        states=FINDING_STATES,
         mappings=site.query.mappings(),
         sources=site.query.sources(site.clock()),
     )
 
 
-def read_silence(text: str) -> bool | None:
-    """yes: only silence, no: only what matched, "": both. Raises BadParameter."""
-    chosen = read_choice("silence", text, ("yes", "no"))
-    return None if chosen is None else chosen == "yes"
-
-
 @router.get("/findings/{mapping_id:path}/{handle}")
 def finding(request: Request, site: SiteOf, asked: AsOfParam, mapping_id: str, handle: str) -> HTMLResponse:
     """One finding: what it says, on what, and every change of it with its cause."""
-    history = site.query.finding_history(mapping_id, handle) if _HANDLE.fullmatch(handle) else ()
-    if not history:
-        raise NotFound(f"There is no finding of mapping {middle_quote(mapping_id)} about the subject {middle_quote(handle)}.")
+    history = read_history(site.query, mapping_id, handle)
     ordered = sorted(history, key=lambda row: (row.event_time, row.idx), reverse=True)
     return render(
         request,
@@ -95,18 +75,6 @@ def finding(request: Request, site: SiteOf, asked: AsOfParam, mapping_id: str, h
         history=ordered,
         standing=standing_rows(ordered),
     )
-
-
-def find_finding(query: StoreQuery, moment: Moment, mapping_id: str, handle: str) -> FindingStatus | None:
-    """The status of one finding among those of its mapping; None when it is not among the first LOOKED_AT, or not yet there."""
-    after: str | None = None
-    for _ in range(LOOKED_AT // BLOCK):
-        rows = query.findings(moment, mapping=mapping_id, after=after, limit=BLOCK)
-        found = next((row for row in rows if row.subject_handle == handle), None)
-        if found is not None or len(rows) < BLOCK:
-            return found
-        after = rows[-1].cursor
-    return None
 
 
 def standing_rows(history: Sequence[FindingHistoryRow]) -> set[int]:

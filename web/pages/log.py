@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from web.pages.evidence import find_entry, media_type_of, raw_payload, shown
+from web.lookups import find_entry
+from web.pages.evidence import media_type_of, raw_payload, shown
 from web.params import PAGE, Cursor, Limit, cut
 from web.site import SiteOf
 from web.templating import render

@@ -6,15 +6,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from web.errors import NotFound
+from web.lookups import LATEST, SHOWN
 from web.params import AsOfParam, middle_quote
 from web.site import SiteOf
 from web.templating import render
 from web.views.days import per_day, span
 
 router = APIRouter(include_in_schema=False)
-
-SHOWN = 50
-LATEST = 10
 
 
 @router.get("/mappings")

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from store.records import DAY
 from store.reports import ControlStatus, DriftView, FindingStatus, Moment
 from web import links
-from web.params import LONGEST, AsOf, AsOfParam, read_time
+from web.lookups import Text
+from web.params import AsOf, AsOfParam, read_time
 from web.site import Site, SiteOf
 from web.templating import render
 from web.views.changes import Moves, group, lead, moves, newly
-from web.views.collection import RECENT, SourceRow, source_row
+from web.views.collection import source_rows
 from web.views.controls import AttributeFilter, ControlFilter, segments, tally, theme_rows
 from web.words import duration, exact, moment_of
 
@@ -28,11 +29,9 @@ LINES: Final = 8
 LOOKED_AT: Final = 600
 """Newest drifts that are looked at for them."""
 
-Since = Annotated[str, Query(max_length=LONGEST)]
-
 
 @router.get("/")
-def overview(request: Request, site: SiteOf, asked: AsOfParam, attributes: AttributeFilter, since: Since = "") -> HTMLResponse:
+def overview(request: Request, site: SiteOf, asked: AsOfParam, attributes: AttributeFilter, since: Text = "") -> HTMLResponse:
     """The overview."""
     now = site.clock()
     until = asked.moment.as_of if asked.moment.as_of is not None else now
@@ -62,7 +61,7 @@ def overview(request: Request, site: SiteOf, asked: AsOfParam, attributes: Attri
         counts=counts,
         segments=segments(counts),
         filters=wanted,
-        sources=_sources(site, now),
+        sources=source_rows(site.query, now),
         log=site.query.log(),
         checkpoint=site.checkpoints(),
     )
@@ -123,11 +122,3 @@ def _drifts(site: Site, asked: AsOf, start: int, until: int) -> list[DriftView]:
 def _handles(findings: Sequence[FindingStatus]) -> dict[tuple[str, str], str]:
     """Pages of the open findings by mapping and subject: a drift names its subject, not the subject's handle."""
     return {(f.mapping, f.subject): links.finding(f.mapping, f.subject_handle) for f in findings if not f.silence}
-
-
-def _sources(site: Site, now: int) -> list[SourceRow]:
-    rows = []
-    for status in site.query.sources(now):
-        windows = site.query.windows(source=status.name, limit=RECENT)
-        rows.append(source_row(status, windows, site.query.coverage(status.name), now))
-    return rows

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from store.reports import FindingStatus, Moment
 from web import links
 from web.catalogue import order
-from web.params import LONGEST, MAX_LIMIT
+from web.lookups import Text
+from web.params import MAX_LIMIT
 from web.site import Site, SiteOf
 from web.templating import render
 
@@ -25,7 +26,7 @@ _INDEX: Final = re.compile(r"#?([0-9]{1,18})", re.ASCII)
 
 
 @router.get("/search")
-def search(request: Request, site: SiteOf, q: Annotated[str, Query(max_length=LONGEST)] = "") -> Response:
+def search(request: Request, site: SiteOf, q: Text = "") -> Response:
     """Go to what `q` names, or list what it is part of."""
     wanted = q.strip()
     target = _named(site, wanted) if wanted else None

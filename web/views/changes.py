@@ -80,8 +80,8 @@ def standing(counts: Mapping[str, int]) -> str:
     if bad:
         said.append(f"{in_words(bad)} {'control is' if bad == 1 else 'controls are'} not satisfied")
     if late:
-        verb = "is" if late == 1 else "are"
-        said.append(f"{in_words(late)} {verb} stale" if said else f"{in_words(late)} {'control' if late == 1 else 'controls'} {verb} stale")
+        noun = "" if said else "control " if late == 1 else "controls "
+        said.append(f"{in_words(late)} {noun}{'is' if late == 1 else 'are'} stale")
     if not said and fine:
         return "every control that is assessed is satisfied"
     return ", ".join(said) or "nothing has been assessed yet"
@@ -98,8 +98,8 @@ def lead(moved: Moves, counts: Mapping[str, int], since: str, *, first: bool, pr
             text += f", {in_words(len(moved.recovered))} recovered"
         return sentence(text) + "."
     if moved.recovered:
-        one = len(moved.recovered) == 1
-        return sentence(f"nothing got worse {since}, {in_words(len(moved.recovered))} {'control' if one else 'controls'} recovered.")
+        noun = "control" if len(moved.recovered) == 1 else "controls"
+        return f"Nothing got worse {since}, {in_words(len(moved.recovered))} {noun} recovered."
     still = standing(counts)
     if counts.get("not-satisfied", 0) or counts.get("stale", 0):
         return f"Nothing changed for the worse {since}; {still}."

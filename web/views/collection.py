@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from store.records import DAY, HOUR
-from store.reports import CoverageView, SourceStatus, WindowView
+from store.reports import CoverageView, Query, SourceStatus, WindowView
 
 SLOT: Final = 6 * HOUR
 SLOTS: Final = 56
@@ -94,6 +95,14 @@ def source_row(status: SourceStatus, windows: Sequence[WindowView], coverage: It
     )
 
 
+def source_rows(query: Query, now: int) -> list[SourceRow]:
+    """Every source as the tables show it."""
+    return [
+        source_row(status, query.windows(source=status.name, limit=RECENT), query.coverage(status.name), now)
+        for status in query.sources(now)
+    ]
+
+
 def covered(windows: Iterable[WindowView], coverage: Iterable[CoverageView]) -> dict[str, list[Span]]:
     """Covered spans by part; of a source that vouches for nothing, what its complete windows asked."""
     parts = {c.part: sorted((s[0], s[1]) for s in c.stretches) for c in coverage if c.stretches}
@@ -148,7 +157,7 @@ def holes(parts: dict[str, list[Span]], start: int, end: int) -> list[Hole]:
     found = []
     for part, spans in sorted(parts.items()):
         edges = [*spans, (end, end)]
-        for (_, before), (after, _) in zip(edges, edges[1:], strict=False):
+        for (_, before), (after, _) in pairwise(edges):
             begin, stop = max(before, start), min(after, end)
             if stop > begin:
                 found.append(Hole(part, begin, stop))

@@ -61,14 +61,13 @@ def prove(query: Query, entry: EntryView, checkpoint: CheckpointInfo | None) -> 
             checks.append(_committed(entry, part, salt, data))
     # 2.
     leaf = leaf_hash(entry.metadata)
-    checks.append(
-        _check("leaf", lambda: _same(leaf, entry.leaf), "The entry's bytes hash to the leaf that the log holds.")
-    )
+    checks.append(_check("leaf", lambda: _same(leaf, entry.leaf), "The entry's bytes hash to the leaf that the log holds."))
     # 3.
     if checkpoint is None or checkpoint.size == 0:
         checks.append(Check("inclusion", OPEN, "The log is not signed yet: the next checkpoint will include this entry."))
         return Proof(0, "", leaf.hex(), (), checks)
-    checks.append(_check("signature", lambda: _signed(checkpoint), f"The checkpoint is signed by {checkpoint.vkey.split('+')[0]}."))
+    signer = checkpoint.vkey.split("+")[0]
+    checks.append(_check("signature", lambda: _signed(checkpoint), f"The checkpoint is signed by {signer}."))
     # 4.
     if entry.idx >= checkpoint.size:
         text = f"The last checkpoint ends before entry {number(checkpoint.size)}: the next one will include this entry."
@@ -78,7 +77,8 @@ def prove(query: Query, entry: EntryView, checkpoint: CheckpointInfo | None) -> 
     try:
         hashes = query.inclusion(entry.idx, checkpoint.size)
         verify_inclusion(leaf, entry.idx, checkpoint.size, hashes, bytes.fromhex(checkpoint.root))
-        text = f"The leaf and {counted(len(hashes), 'hash', 'hashes')} give the signed root of {counted(checkpoint.size, 'entry', 'entries')}."
+        way, tree = counted(len(hashes), "hash", "hashes"), counted(checkpoint.size, "entry", "entries")
+        text = f"The leaf and {way} give the signed root of {tree}."
         checks.append(Check("inclusion", HELD, text))
     except (StoreError, ValueError) as error:
         checks.append(Check("inclusion", BROKEN, str(error)))

@@ -39,11 +39,7 @@ def needs_in_words(needs: Sequence[str]) -> list[str]:
 def met(needs: Sequence[str], sources: Sequence[SourceStatus]) -> list[str]:
     """Names of the configured sources that a control's needs ask for."""
     families = {f for f in _FAMILIES if any(need.startswith(f + "-") for need in needs)}
-    return [
-        s.name
-        for s in sources
-        if s.configured and (s.type in needs or any(s.type.startswith(f + "-") for f in families))
-    ]
+    return [s.name for s in sources if s.configured and (s.type in needs or any(s.type.startswith(f + "-") for f in families))]
 
 
 def why(info: ControlInfo, status: ControlStatus, voices: Voices, sources: Sequence[SourceStatus], now: int) -> str:
@@ -74,7 +70,8 @@ def _stale(status: ControlStatus, voices: Voices, now: int) -> str:
     if not voices.stale:
         return f"{start}."
     oldest = min(voices.stale, key=lambda f: f.since)
-    told = f"{oldest.title} ({oldest.part or oldest.source}), since {clock_time(oldest.since, now)} ({duration(now - oldest.since)})"
+    since = f"since {clock_time(oldest.since, now)} ({duration(now - oldest.since)})"
+    told = f"{oldest.title} ({oldest.part or oldest.source}), {since}"
     return f"{start}: {told}." if status.stale == 1 else f"{start}; the longest: {told}."
 
 
@@ -104,7 +101,7 @@ def not_assessed(info: ControlInfo, status: ControlStatus, voices: Voices, sourc
     speaking = [m for m in voices.mappings if info.id in m.speaks_for()]
     if speaking:
         verb = "has" if len(speaking) == 1 else "have"
-        return f"{counted(len(speaking), 'mapping')} could speak through {through} and {verb} not yet: nothing matched, no period is covered."
+        return f"{counted(len(speaking), 'mapping')} could speak through {through} and {verb} not yet."
     if voices.mappings:
         return f"{through} gives evidence, but only of a kind that claims nothing; {listed(wanted, 'or')} could say more{also}."
     return f"No mapping over {through} speaks to it{also}."
