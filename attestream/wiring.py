@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +15,7 @@ from collectors.registry import build
 from pipeline.posture import decide
 from pipeline.rules.annex import Control
 from pipeline.rules.mapping_set import MappingSet
-from pipeline.rules.problems import Problem, RulesError
+from pipeline.rules.problems import RulesError
 from pipeline.rules.reader import builtin_mappings, read_set
 from pipeline.rules.ruleset import RuleSet
 from pipeline.stream.base import Stream
@@ -30,6 +30,9 @@ from store.open import open_store, read_meta
 from store.query import StoreQuery
 from store.records import Activation, Batch
 from web.site import CheckpointInfo
+
+SHOWN = 10
+"""Problems that one error names."""
 
 
 @dataclass
@@ -130,23 +133,21 @@ class Parts:
             raise SettingsError(f"mappings: {error}") from error
 
     def activate(self) -> tuple[RuleSet, bool]:
-        """Make the files' mapping set the active one, if it is not; returns it and whether that changed anything."""
+        """Make the files' mapping set the active one, if it is not; returns it and whether that changed anything.
+
+        Raises SettingsError when a mapping of it cannot be used: activating the rest would retire what that mapping found.
+        """
         mapping_set = self.mapping_set()
         rules = RuleSet.compile(mapping_set)
+        errors = [problem for problem in rules.problems if problem.severity == "error"]
+        if errors:
+            more = f"\n… and {len(errors) - SHOWN} more; see attestream mappings lint" if len(errors) > SHOWN else ""
+            raise SettingsError("mappings that cannot be used:\n" + "\n".join(map(str, errors[:SHOWN])) + more)
         if active_digest(self.store.engine) == rules.digest:
             return rules, False
         activation = Activation(rules.digest, mapping_set.to_bytes(), rules.mappings, tuple(c.id for c in rules.controls))
         self.store.append(Batch(activate=activation), (), decide)
         return rules, True
-
-
-def unusable(problems: Sequence[Problem]) -> Mapping[str, list[Problem]]:
-    """Errors of a mapping set by file."""
-    found: dict[str, list[Problem]] = {}
-    for problem in problems:
-        if problem.severity == "error":
-            found.setdefault(problem.path, []).append(problem)
-    return found
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from exports.errors import ExportError
 from store.errors import InvalidTime
 from store.times import format_time
 
-ALWAYS: Final = frozenset({"attestation", "erasure", "exception", "key", "mapping_set", "soa"})
+ALWAYS: Final = frozenset({"attestation", "closing", "erasure", "exception", "key", "mapping_set", "soa"})
 """Types whose entries are in every bundle, whatever its period."""
 
 SPEAKS: Final = frozenset({"not-satisfied", "satisfied", "stale"})

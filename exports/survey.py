@@ -70,7 +70,7 @@ class Survey:
         """Take one entry into account."""
         kind = intern(entry["type"])
         if kind == "erasure":
-            self.erased.extend((start, stop) for start, stop in entry.get("ranges", ()))
+            self.erased.extend((first, last) for first, last in entry.get("ranges", ()))
         if index >= self.known_at:
             return
         inside = self._from <= entry["event_time"] < self._to
@@ -100,7 +100,7 @@ class Survey:
 
     def is_erased(self, index: int) -> bool:
         """Whether an erasure names this entry."""
-        return any(start <= index < stop for start, stop in self.erased)
+        return any(first <= index <= last for first, last in self.erased)
 
     def _select(self, *indexes: int) -> None:
         for index in indexes:

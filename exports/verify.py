@@ -35,7 +35,7 @@ OK, NOT_RUN, USAGE, TAMPERED, INCOMPLETE, STALE, ERASED = 0, 1, 2, 4, 5, 6, 7
 FORMAT = 1
 README_SHA256 = "57efe2f01167f10b3164211a94b6c3601dc589287aecd58fe217a90722eeac12"
 FILES = ("README.txt", "checkpoint", "details.jsonl", "entries.jsonl", "index.csv", "proofs.jsonl", "status.json")
-ALWAYS = {"attestation", "erasure", "exception", "key", "mapping_set", "soa"}
+ALWAYS = {"attestation", "closing", "erasure", "exception", "key", "mapping_set", "soa"}
 COUNTS = ("collected", "dead_letter", "duplicate", "evidence", "unmatched")
 COLUMNS = (
     *("index", "event_time", "collected_at", "recorded_at", "source", "type", "id", "subject", "account", "region", "controls"),
@@ -168,9 +168,7 @@ class Archive:
         if (count, length, start) == (MANY, BIG, BIG):
             count, length, start = unpack_from("<3Q", tail, 32)
         end = end_records(count, length, start)
-        need(
-            tail.endswith(end) and start + length + len(end) == size, "the archive has no proper end, or more bytes than it says"
-        )
+        need(tail.endswith(end) and start + length + len(end) == size, "the archive has no proper end, or bytes too many")
         directory, at, offset, before = self._at(start, length), 0, 0, ""
         for _ in range(count):
             name, member, at = self._record(directory, at)
@@ -335,16 +333,13 @@ def open_checkpoint(note: bytes, keys: Sequence[Key], origin: str | None) -> Hea
     need(not any(c != "\n" and unicodedata.category(c) in ("Cc", "Cs") for c in whole), "the checkpoint has control characters")
     text, blank, tail = whole.rpartition("\n\n")
     signatures, lines = tail.split("\n"), text.split("\n")
-    need(
-        blank and signatures.pop() == "" and 1 <= len(signatures) <= 32 and len(lines) >= 3, "the checkpoint is not a signed note"
-    )
+    need(blank and signatures.pop() == "" and 1 <= len(signatures) <= 32 and len(lines) >= 3, "the checkpoint is no signed note")
     known = {(key.name, key.id): key for key in keys}
     seen: set[tuple[str, bytes]] = set()
     signers = []
     for signature in signatures:
-        found = re.fullmatch("\u2014 ([^\\s+]+) ([A-Za-z0-9+/=]+)", signature)
-        need(found, "a signature line of the checkpoint is malformed")
-        name, value = found[1], unbase64(found[2], None, "a signature of the checkpoint")  # type: ignore[index]
+        found = re.fullmatch("\u2014 ([^\\s+]+) ([A-Za-z0-9+/=]+)", signature) or [""] * 3
+        name, value = str(found[1]), unbase64(found[2], None, "a signature line of the checkpoint")
         need(len(value) > 4 and (name, value[:4]) not in seen, "a signature line of the checkpoint is malformed or stands twice")
         seen.add((name, value[:4]))
         if key := known.get((name, value[:4])):
@@ -440,13 +435,8 @@ def is_word(value: Any) -> bool:
 def is_part(value: Any) -> bool:
     if not isinstance(value, dict) or value.keys() != {"commit", "media_type", "size"}:
         return False
-    commit = value["commit"]
-    return (
-        is_text(commit)
-        and bool(re.fullmatch("[0-9a-f]{64}", commit))
-        and is_text(value["media_type"])
-        and is_count(value["size"])
-    )
+    hashed = is_text(value["commit"]) and re.fullmatch("[0-9a-f]{64}", value["commit"])
+    return bool(hashed) and is_text(value["media_type"]) and is_count(value["size"])
 
 
 def is_period(value: Any) -> bool:
@@ -465,15 +455,19 @@ def is_cites(value: Any) -> bool:
 
 def is_ranges(value: Any) -> bool:
     pairs = isinstance(value, list) and all(isinstance(p, list) and len(p) == 2 and all(map(is_count, p)) for p in value)
-    return pairs and all(start < stop for start, stop in value)
+    return pairs and all(first <= last for first, last in value)
 
 
 ANY = {"type": is_word, "source": is_text, "event_time": is_time, "collected_at": is_time, "recorded_at": is_time}
 OPTIONAL = {"detail": is_part, "payload": is_part, "controls": is_texts}
 HOLDS: dict[str, dict[str, Any]] = {
     "evidence": {
-        **{"event_type": is_text, "controls": is_texts, "window": is_text, "mapping_set": is_text},
-        **{"detail": is_part, "payload": is_part},
+        "event_type": is_text,
+        "window": is_text,
+        "mapping_set": is_text,
+        "controls": is_texts,
+        "detail": is_part,
+        "payload": is_part,
     },
     "finding": {"mapping": is_text, "subject": is_text, "after": is_word, "controls": is_texts, "cites": is_cites},
     "window": {"attempt": is_text, "state": is_word, "asked": is_period, "counts": is_counts},
@@ -503,7 +497,7 @@ class Row(NamedTuple):
     """The finding entry that stands for one (mapping, subject)."""
 
     time: str
-    index: int
+    entry: int
     state: str
     controls: tuple[str, ...]
     cites: tuple[int, ...]
@@ -577,7 +571,7 @@ class Log:
     def finish(self) -> None:
         for row in self.findings.values():
             if row.fits and row.state in ("not-satisfied", "satisfied", "stale"):
-                self._select((row.index, *row.cites))
+                self._select((row.entry, *row.cites))
 
     def _agree(self, index: int, entry: dict[str, Any]) -> None:
         """The log must agree with itself: a window counts the evidence that names it; what judged stands in it before."""
@@ -591,15 +585,11 @@ class Log:
             found = self._open.pop(attempt, Counter())
             for name in ("evidence", "dead_letter"):
                 said = f"the window of entry {index} counts {counts[name]} {name} entries"
-                need(
-                    counts[name] == found[name], f"{said}, the log has {found[name]}: entries are missing from the log, or added"
-                )
+                need(counts[name] == found[name], f"{said}, the log has {found[name]}: some were left out of the log, or added")
         elif kind == "mapping_set":
             self._sets.add(entry["digest"])
         if kind in ("evidence", "finding"):
-            need(
-                entry.get("mapping_set", "") in self._sets, f"entry {index} was judged under a mapping set that is not in the log"
-            )
+            need(entry.get("mapping_set", "") in self._sets, f"entry {index} was judged under a mapping set not in the log")
 
     def _fits(self, entry: dict[str, Any]) -> bool:
         if not self.controls and not self.sources:
@@ -611,7 +601,7 @@ class Log:
             self.selected[index] = 1
 
     def says_erased(self, index: int) -> bool:
-        return any(start <= index < stop for start, stop in self.erased)
+        return any(first <= index <= last for first, last in self.erased)
 
     def states(self) -> list[dict[str, Any]]:
         tallies: dict[str, Counter[str]] = {control: Counter() for control in (*self.evidence, *self.controls)}
@@ -630,7 +620,7 @@ class Log:
         yield b'{"controls":' + canonical(self.states()) + b',"findings":['
         comma = b""
         for (mapping, subject), row in sorted(self.findings.items()):
-            fields = {"mapping": mapping, "subject": subject, "event_time": row.time, "index": row.index, "state": row.state}
+            fields = {"mapping": mapping, "subject": subject, "event_time": row.time, "index": row.entry, "state": row.state}
             yield comma + canonical({**fields, "controls": row.controls})
             comma = b","
         sources = [
@@ -691,10 +681,8 @@ class Bundle:
         for index, data, entry in self.entries():
             tree.append(sha256(b"\0" + data).digest())
             if index + 1 in roots:
-                need(
-                    tree.root() == roots[index + 1],
-                    f"history was rewritten: the first {index + 1} entries are not those signed before",
-                )
+                same = tree.root() == roots[index + 1]
+                need(same, f"history was rewritten: the first {index + 1} entries are not those of the checkpoint that you keep")
             self.log.add(index, entry)
         need(tree.root() == self.head.root, "the entries do not give the root that was signed: an entry was changed")
         self.log.finish()
@@ -767,6 +755,24 @@ class Bundle:
         self.payloads.update(count=1, size=stream.member.size)
         return digest
 
+    def check(self, manifest: bytes, checkpoint: dict[str, Any]) -> None:
+        """Steps 5 to 7. At last the manifest must be the one that all this gives."""
+        entries = self.read_log()
+        details, table, proofs = self.read_selected()
+        status = self.read_status()
+        _, readme = self.archive.small("README.txt")
+        need(readme["sha256"] == README_SHA256, "README.txt is not that of this format")
+        told = {
+            "erased": self.erased,
+            "files": [readme, checkpoint, details, entries, table, proofs, status],
+            "format": FORMAT,
+            "log": {"origin": self.head.origin, "root": base64.b64encode(self.head.root).decode(), "size": self.head.size},
+            "payloads": {"count": self.payloads["count"], "size": self.payloads["size"]},
+            "scope": self.log.scope,
+            "selected": self.selected,
+        }
+        need(canonical(told) == manifest, "manifest.json is not what the bundle holds")
+
     def read_status(self) -> dict[str, Any]:
         """7. The status, computed again from the finding and window entries."""
         stream = self.archive.open("status.json")
@@ -803,11 +809,15 @@ def csv_row(index: int, entry: dict[str, Any], detail: dict[str, Any] | None, di
     values = {
         **{name: entry[name] for name in ("event_time", "collected_at", "recorded_at", "source", "window")},
         **{name: (detail or {}).get(name, "") for name in ("id", "subject", "account", "region")},
-        **{"index": str(index), "type": entry["event_type"], "controls": " ".join(entry["controls"])},
+        "index": str(index),
+        "type": entry["event_type"],
+        "controls": " ".join(entry["controls"]),
         "mappings": " ".join(tag["mapping"] for tag in tags),
         "reason": " / ".join(tag["reason"] for tag in tags),
-        **{"media_type": entry["payload"]["media_type"], "payload_size": str(entry["payload"]["size"])},
-        **{"payload_sha256": digest, "payload_file": f"payloads/{index:012}" if digest else ""},
+        "media_type": entry["payload"]["media_type"],
+        "payload_size": str(entry["payload"]["size"]),
+        "payload_sha256": digest,
+        "payload_file": f"payloads/{index:012}" if digest else "",
     }
     return (",".join(csv_cell(values[name]) for name in COLUMNS) + "\r\n").encode()
 
@@ -822,10 +832,9 @@ def csv_cell(text: str) -> str:
 def read_scope(manifest: dict[str, Any], head: Head) -> dict[str, Any]:
     if manifest.get("format") != FORMAT:
         raise Rejected(NOT_RUN, f"this verifier knows format {FORMAT}, not {manifest.get('format')!r}: get a newer one")
-    scope = manifest.get("scope")
-    right = isinstance(scope, dict) and scope.keys() == {"controls", "from", "known_at", "sources", "to"}
-    need(right and is_period(scope) and is_count(scope["known_at"]), "manifest.json: its scope is malformed")
-    scope = dict(scope)  # type: ignore[arg-type]
+    scope: dict[str, Any] = manifest["scope"] if isinstance(manifest.get("scope"), dict) else {}
+    right = scope.keys() == {"controls", "from", "known_at", "sources", "to"} and is_period(scope)
+    need(right and is_count(scope["known_at"]), "manifest.json: its scope is malformed")
     need(is_texts(scope["controls"]) and is_texts(scope["sources"]), "manifest.json: its scope is malformed")
     need(scope["from"] < scope["to"] and scope["known_at"] <= head.size, "manifest.json: its scope makes no sense")
     return scope
@@ -857,9 +866,7 @@ def verify_bundle(
         earlier = [open_checkpoint(old, trusted, head.origin) for old in seen]
         newest = max([min_size, *(old.size for old in earlier)])
         if head.size < newest:
-            raise Rejected(
-                STALE, f"the log has {head.size} entries at this checkpoint, and you know of {newest}: ask for a newer one"
-            )
+            raise Rejected(STALE, f"this checkpoint is of {head.size} entries, and you know of {newest}: ask for a newer one")
         # 4. The manifest: what was asked for.
         raw, _ = archive.small("manifest.json")
         scope = read_scope(parse(raw, "manifest.json"), head)
@@ -868,21 +875,7 @@ def verify_bundle(
         # 5. to 7.
         log = Log(scope, head.size)
         bundle = Bundle(archive, head, log, earlier)
-        entries = bundle.read_log()
-        details, table, proofs = bundle.read_selected()
-        status = bundle.read_status()
-        _, readme = archive.small("README.txt")
-        need(readme["sha256"] == README_SHA256, "README.txt is not that of this format")
-        told = {
-            "erased": bundle.erased,
-            "files": [readme, noted, details, entries, table, proofs, status],
-            "format": FORMAT,
-            "log": {"origin": head.origin, "root": base64.b64encode(head.root).decode(), "size": head.size},
-            "payloads": {"count": bundle.payloads["count"], "size": bundle.payloads["size"]},
-            "scope": scope,
-            "selected": bundle.selected,
-        }
-        need(canonical(told) == raw, "manifest.json is not what the bundle holds")
+        bundle.check(raw, noted)
         file.seek(0)
         digest = sha256()
         while chunk := file.read(CHUNK):
@@ -896,40 +889,42 @@ def verify_bundle(
 def show(value: Any) -> str:
     """Names come from the outside: nothing of them reaches a terminal but plain letters."""
     text = value if isinstance(value, str) else json.dumps(value)
-    return "".join(c if c.isprintable() else "?" for c in text[:200]).encode("ascii", "backslashreplace").decode()
+    return "".join(c if c.isprintable() else "?" for c in text[:500]).encode("ascii", "backslashreplace").decode()
 
 
 def print_report(report: Report) -> None:
     head, scope = report.head, report.scope
+    erased = f", BUT THE BYTES OF {report.erased} ENTRIES WERE ERASED, as the log itself says" if report.erased else ""
+    others = f" ({head.unknown} signatures of others were not checked)" if head.unknown else ""
     counts = ", ".join(f"{n} {show(kind)}" for kind, n in sorted(report.selected.items()))
     lines = [
-        "VERIFIED"
-        if not report.erased
-        else f"VERIFIED, BUT THE BYTES OF {report.erased} ENTRIES WERE ERASED, as the log itself says",
+        f"VERIFIED{erased}",
         f"  bundle      sha256 {report.sha256}",
         f"  log         {show(head.origin)}, {head.size} entries, root {head.root.hex()}",
-        f"  signed by   {', '.join(map(show, head.signers))}"
-        + (f" ({head.unknown} other signatures not checked)" * (head.unknown > 0)),
+        f"  signed by   {', '.join(map(show, head.signers))}{others}",
         f"  period      {scope['from']} to {scope['to']} (event time), as known at entry {scope['known_at']}",
         f"  controls    {', '.join(map(show, scope['controls'])) or 'all'}",
         f"  sources     {', '.join(map(show, scope['sources'])) or 'all'}",
         f"  disclosed   {counts or 'nothing'}",
-        "",
-        "Controls at the end of the period (findings: not satisfied, satisfied, stale; evidence in the period):",
     ]
+    print("\n".join([*lines, "", *control_lines(report), "", *source_lines(report), "", CHECKED]))
+
+
+def control_lines(report: Report) -> Iterator[str]:
+    columns = ("not_satisfied", "satisfied", "stale", "evidence")
+    yield "Controls at the end of the period, by the findings of the log (evidence: items in the period):"
+    yield f"  {'control':9} {'state':14}" + "".join(f" {name.replace('_', ' '):>13}" for name in columns)
     for control in report.controls:
-        numbers = [control[name] for name in ("not_satisfied", "satisfied", "stale", "evidence")]
-        lines.append(f"  {show(control['control']):8} {control['state']:14} {' '.join(f'{n:7}' for n in numbers)}")
-    lines += [
-        "  A control that is not listed is not assessed: nothing in the log speaks of it.",
-        "",
-        "What was read from the sources:",
-    ]
+        yield f"  {show(control['control']):9} {control['state']:14}" + "".join(f" {control[name]:13}" for name in columns)
+    yield "  A control that is not listed is not assessed: nothing in the log speaks of it."
+
+
+def source_lines(report: Report) -> Iterator[str]:
+    yield "What was read from the sources:"
     for name, source in sorted(report.sources.items()):
         windows = ", ".join(f"{n} {show(state)}" for state, n in sorted(source.windows.items()))
-        lines.append(f"  {show(name)}: windows {windows}; {', '.join(f'{source.counts[c]} {c}' for c in COUNTS)}")
-        lines += [f"    GAP: nothing was asked for from {gap['from']} to {gap['to']}" for gap in source.gaps()]
-    print("\n".join([*lines, "", CHECKED]))
+        yield f"  {show(name)}: windows {windows}; records {', '.join(f'{source.counts[c]} {c}' for c in COUNTS)}"
+        yield from (f"    GAP: nothing was asked for from {gap['from']} to {gap['to']}" for gap in source.gaps())
 
 
 CHECKED = """\

@@ -5,31 +5,36 @@ A wall clock that gained more than five minutes on the time since boot is not be
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from pipeline.posture import decide
-from store.due import due_attempts, due_findings, forget
+from store.due import Clocks, due_attempts, due_findings, forget, last_clocks, remember_clocks
 from store.evidence import EvidenceStore
 from store.records import MINUTE, Batch, DriftRow
 
 JUMP: Final = 5 * MINUTE
 
 
-def boot_clock() -> int:
-    """Microseconds since boot, suspended time included."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+def boot_clock() -> tuple[str, int]:
+    """Which boot this is, and microseconds since then, suspended time included."""
+    try:
+        boot_id = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot_id = f"process {os.getpid()}"
+    return boot_id, time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 @dataclass(slots=True)
 class Timekeeper:
-    """Applies due rows and settles windows. One per log (the seal role)."""
+    """Applies due rows and settles windows. One per log (the seal role). The clocks of the last tick are kept in the store."""
 
     store: EvidenceStore
-    boot: Callable[[], int] = boot_clock
-    _seen: tuple[int, int] | None = field(default=None)
+    boot: Callable[[], tuple[str, int]] = boot_clock
     held: bool = False
 
     def tick(self) -> int:
@@ -43,8 +48,9 @@ class Timekeeper:
         return appends
 
     def confirm_clock(self) -> None:
-        """A person says that the clock is right as it is."""
-        self._seen = (self.store.clock(), self.boot())
+        """A person says that the clock is right as it is: what is due is applied again from the next tick on."""
+        boot_id, boot = self.boot()
+        remember_clocks(self.store.engine, Clocks(boot_id, self.store.clock(), boot, held=False))
 
     def _settle(self) -> bool:
         attempts = due_attempts(self.store.engine, self.store.clock())
@@ -55,21 +61,22 @@ class Timekeeper:
         return bool(due) and self.store.append(Batch(due=tuple(due)), (), decide).findings > 0
 
     def _believes_clock(self) -> bool:
-        wall, boot = self.store.clock(), self.boot()
-        if self._seen is None:
-            self._seen = (wall, boot)
-        gained = (wall - self._seen[0]) - (boot - self._seen[1])
-        if gained > JUMP:
-            if not self.held:
-                self.held = True
+        """Compare with the last tick of this boot, in whichever process it was. A clock that goes back only waits."""
+        (boot_id, boot), wall = self.boot(), self.store.clock()
+        last = last_clocks(self.store.engine)
+        gained = 0
+        if last is not None and last.boot_id == boot_id:
+            gained = (wall - last.wall) - (boot - last.boot)
+        if gained > JUMP and last is not None:
+            if not last.held:
+                remember_clocks(self.store.engine, Clocks(last.boot_id, last.wall, last.boot, held=True))
                 self._tell("clock", gained)
+            self.held = True
             return False
-        if self.held:
-            self.held = False
+        remember_clocks(self.store.engine, Clocks(boot_id, wall, boot, held=False))
+        if last is not None and last.held:
             self._tell("agrees", gained)
-        if gained <= 0 or gained > JUMP // 5:
-            # A slow drift is followed; the reference only moves forward with what boot time confirms.
-            self._seen = (wall, boot)
+        self.held = False
         return True
 
     def _tell(self, after: str, gained: int) -> None:

@@ -77,15 +77,24 @@ class Lease:
         return self._epoch
 
     def renew(self) -> bool:
-        """Hold it for longer. False when it is lost."""
-        table = schema.lease
+        """Hold it for longer, and what was registered under it. False when it is lost."""
+        table, attempt, now = schema.lease, schema.attempt, self._clock()
         with writing(self._engine) as connection:
             done = connection.execute(
                 update(table)
                 .where(table.c.name == self._name, table.c.holder == self._holder, table.c.epoch == self._epoch)
-                .values(expires=self._clock() + self._time)
+                .values(expires=now + self._time)
             )
-            return done.rowcount == 1
+            if done.rowcount != 1:
+                return False
+            if self._name == COLLECT:  # a long plan is not late while its collector lives
+                connection.execute(
+                    update(attempt)
+                    .where(attempt.c.state == WindowState.OPEN.value, attempt.c.epoch == self._epoch)
+                    .where(attempt.c.deadline < now + HOUR)
+                    .values(deadline=now + HOUR)
+                )
+            return True
 
     def release(self) -> None:
         """Give it up; the epoch stays, so that the next holder gets a greater one."""

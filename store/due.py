@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import msgspec
 from sqlalchemy import Engine, func, or_, select
 
 from store import schema
 from store.records import WindowState
 from store.seen import forget_expired
+from store.sql import upsert
 from store.sqlite_driver import reading, writing
 
 
@@ -52,3 +56,26 @@ def forget(engine: Engine, now: int) -> int:
     """Drop ids of unmatched events whose time has passed."""
     with writing(engine) as connection:
         return forget_expired(connection, now)
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The wall clock beside the time since boot at the timekeeper's last tick. `held`: it did not believe the wall clock."""
+
+    boot_id: str
+    wall: int
+    boot: int
+    held: bool
+
+
+def last_clocks(engine: Engine) -> Clocks | None:
+    """The clocks of the last tick, None before the first."""
+    with reading(engine) as connection:
+        value = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == "clocks")).scalar_one_or_none()
+    return msgspec.json.decode(value, type=Clocks) if value is not None else None
+
+
+def remember_clocks(engine: Engine, clocks: Clocks) -> None:
+    """Keep the clocks of this tick."""
+    with writing(engine) as connection:
+        connection.execute(upsert(schema.meta, ["name"], ["value"]), {"name": "clocks", "value": msgspec.json.encode(clocks)})

@@ -21,6 +21,7 @@ ENTRY_TYPES: Final = frozenset(
     {
         "access",
         "attestation",
+        "closing",
         "dead_letter",
         "erasure",
         "evidence",

@@ -118,6 +118,8 @@ def _close(
     index = writer.add("window", row.source, record.asked[1], record.ended_at, fields, detail, payload)
     _finish(writer, row.id, record.state, index, held, sets)
     closed.attempts.append(row.id)
+    if row.kind == "retry" and (record.state == "failed" or record.errors):
+        _ask_again(writer.connection, row.id)
     types = {p.part: p.type for p in record.parts}
     for part in record.parts:
         part_id = names.part(row.source, part.part, part.type)
@@ -200,11 +202,27 @@ def _abandon(writer: EntryWriter, row: Row[Any], counts: Counts, reason: str, cl
     _finish(writer, row.id, WindowState.ABANDONED.value, index, row.held, row.sets.split())
     closed.attempts.append(row.id)
     if row.finished:  # its cursor has moved on: only a new attempt brings the period back
-        table = schema.attempt
-        writer.connection.execute(update(table).where(table.c.id == row.id).values(again=True))
+        _ask_again(writer.connection, row.id)
         period = f"{format_time(row.asked_from)[:19]} to {format_time(row.asked_to)[:19]}"
         text = f"{row.source}: a window was given up ({reason}); {period} is asked for again"
         closed.drifts.append(_drift(writer, row.source, "gap", "complete", "gap", "high", text, index))
+
+
+def _ask_again(connection: Connection, attempt: str) -> None:
+    """Have the attempt's period registered as a new attempt when the source is read next."""
+    connection.execute(update(schema.attempt).where(schema.attempt.c.id == attempt).values(again=True))
+
+
+def _counted_before(connection: Connection, row: Row[Any]) -> bool:
+    """Whether a window of the same plan has failed before this one: a broken plan is one failure."""
+    table = schema.attempt
+    query = select(table.c.id).where(
+        table.c.source == row.source,
+        table.c.registered_at == row.registered_at,
+        table.c.id != row.id,
+        table.c.state.in_((WindowState.FAILED.value, WindowState.PARTIAL.value)),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _source_drift(writer: EntryWriter, row: Row[Any], record: WindowRecord, index: int) -> Iterable[DriftRow]:
@@ -214,10 +232,10 @@ def _source_drift(writer: EntryWriter, row: Row[Any], record: WindowRecord, inde
         writer.connection.execute(select(table.c.failures).where(table.c.name == row.source)).scalar_one_or_none() or 0
     )
     broken = record.state == "failed" or bool(record.errors)
-    now = failures + 1 if broken else 0
+    now = 0 if not broken else failures if _counted_before(writer.connection, row) else failures + 1
     if now != failures:
         writer.connection.execute(update(table).where(table.c.name == row.source).values(failures=now))
-    if now == FAILING_AFTER:
+    if now == FAILING_AFTER and failures < now:
         text = f"{row.source}: {now} windows in a row could not be read: {record.errors[0] if record.errors else record.state}"
         yield _drift(writer, row.source, "failing", "collecting", "failing", "high", text, index)
     if failures >= FAILING_AFTER and not now:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+import typer
+
 from attestream.console import emit, out, say
 from attestream.doctoring import examine
 from attestream.errors import Exit
 from attestream.options import AsJson, Config
 from attestream.settings import load
 from attestream.wiring import opened
+from pipeline.timekeeper import Timekeeper
 from store.text import clean_text
 
 
-def doctor(config: Config = None, as_json: AsJson = False) -> int:
+def doctor(
+    config: Config = None,
+    as_json: AsJson = False,
+    clock_ok: Annotated[bool, typer.Option("--clock-ok", help="Confirm the wall clock after it jumped.")] = False,
+) -> int:
     """Check settings, keys, store, stream, mappings, alerts and (really calling it) every source; say what to do about problems.
 
     Example: attestream doctor
     """
     with opened(load(config)) as parts:
+        if clock_ok:
+            Timekeeper(parts.store).confirm_clock()
+            say("the clock is confirmed as it is")
         checks = examine(parts)
     if as_json:
         emit([{"check": c.name, "state": c.state, "found": c.found, "remedy": c.remedy} for c in checks])

@@ -16,7 +16,6 @@ def mappings_activate(config: Config = None) -> None:
     with opened(load(config)) as parts:
         rules, changed = parts.activate()
     for problem in rules.problems:
-        if problem.severity == "error":
-            say(str(problem))
+        say(str(problem))
     word = "is active now" if changed else "was active already"
     say(f"mapping set {rules.digest[:12]} with {len(rules.mappings)} mappings {word}")

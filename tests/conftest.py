@@ -1,0 +1,36 @@
+"""Markers of the whole suite: real parts that a machine may lack, and slow tests that are asked for."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.parts import PARTS, missing
+
+REQUIRED = os.environ.get("ATTESTREAM_REQUIRE_PARTS") == "1"
+SOAK = os.environ.get("SOAK") == "1"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A typing error in a part's name is found on every machine, whatever is installed there."""
+    for item in items:
+        for name in parts_of(item):
+            if name not in PARTS:
+                raise pytest.UsageError(f"{item.nodeid}: no part {name!r} in tests/parts.py (known: {', '.join(sorted(PARTS))})")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail, before any fixture is made."""
+    if item.get_closest_marker("soak") is not None and not SOAK:
+        pytest.skip("slow; SOAK=1 asks for it")
+    faults = [fault for name in parts_of(item) if (fault := missing(name))]
+    if faults and REQUIRED:
+        pytest.fail("; ".join(faults), pytrace=False)
+    if faults:
+        pytest.skip("; ".join(faults))
+
+
+def parts_of(item: pytest.Item) -> list[str]:
+    """The parts that a test names, itself or by its module."""
+    return [str(name) for marker in item.iter_markers("parts") for name in marker.args]

@@ -1,0 +1,74 @@
+"""Real parts that tests can use beside the Python packages: how each is looked for, and what provides it.
+
+A test says `@pytest.mark.parts("chromium")`. Where the part is missing it is skipped and says which command provides it; with
+ATTESTREAM_REQUIRE_PARTS=1 a missing part is a failure.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part: `missing` returns "" where it is there, else what is wrong; `get` is the command that provides it."""
+
+    missing: Callable[[], str]
+    get: str
+
+
+def chromium() -> str | None:
+    """Path of a Chromium or Chrome that is installed here."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((found for name in names if (found := shutil.which(name))), None)
+
+
+def _browser() -> str:
+    return "" if chromium() else "no chromium or google-chrome on PATH"
+
+
+def _module(name: str) -> Callable[[], str]:
+    def missing() -> str:
+        try:
+            found = importlib.util.find_spec(name) is not None
+        except ModuleNotFoundError:
+            found = False
+        return "" if found else f"no Python module {name}"
+
+    return missing
+
+
+def _all(*checks: Callable[[], str]) -> Callable[[], str]:
+    return lambda: next((fault for check in checks if (fault := check())), "")
+
+
+def _strace() -> str:
+    """Being installed is not enough: a container may forbid ptrace."""
+    path = shutil.which("strace")
+    if path is None:
+        return "no strace on PATH"
+    done = subprocess.run([path, "-o", os.devnull, "true"], capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else f"strace may not trace here: {done.stderr.strip()[:100]}"
+
+
+PARTS: Final[Mapping[str, Part]] = {
+    "chromium": Part(_all(_browser, _module("playwright")), "apt-get install -y chromium fonts-dejavu-core"),
+    "moto": Part(_all(_module("moto.server"), _module("flask")), "make install"),
+    "strace": Part(_strace, "apt-get install -y strace"),
+}
+"""One line each. Everything that a test may name."""
+
+
+@cache
+def missing(name: str) -> str:
+    """Why this part cannot be used, "" if it can. Raises KeyError for a name that is not in PARTS."""
+    part = PARTS[name]
+    fault = part.missing()
+    return f"{name} is missing ({fault}); get it by: {part.get}" if fault else ""
