@@ -29,14 +29,14 @@ COLUMNS: Final = (
 HEADER: Final = "\ufeff" + ",".join(f'"{name}"' for name in COLUMNS) + "\r\n"
 """The byte order mark makes spreadsheets read UTF-8."""
 
-_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _RUNS: Final = re.compile('(^|[\t\r\n;,|"])( *[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 
 
 def cell(text: str) -> str:
     """One cell, quoted. What a spreadsheet would run gets a leading apostrophe, also behind what it may take for a separator.
 
-    Control characters become U+FFFD. The exact text stands in details.jsonl.
+    Control characters, and those that reverse the direction of text, become U+FFFD. The exact text stands in details.jsonl.
     """
     if text[:1] in ("\t", "\r", "\n"):
         text = "'" + text

@@ -477,11 +477,8 @@ HOLDS: dict[str, dict[str, Any]] = {
 }
 
 
-def check_entry(entry: Any, index: int) -> None:
+def check_entry(entry: dict[str, Any], index: int) -> None:
     """Raises Rejected unless the entry has the fields of its type. Fields that are not known here are let be."""
-    need(isinstance(entry, dict), f"entry {index} is not an object")
-    if entry.get("v") != 1:
-        raise Rejected(NOT_RUN, f"entry {index} is of a version that this verifier does not know: get a newer one")
     need(all(is_right(entry.get(name)) for name, is_right in ANY.items()), f"entry {index} is malformed")
     need(all(is_right(entry[name]) for name, is_right in OPTIONAL.items() if name in entry), f"entry {index} is malformed")
     wanted = HOLDS.get(entry["type"], {})
@@ -657,6 +654,7 @@ class Bundle:
         self.archive, self.head, self.log, self.seen = archive, head, log, seen
         self.selected: Counter[str] = Counter()
         self.payloads: Counter[str] = Counter()
+        self.facts: dict[str, Any] = {}
         self.erased = 0
 
     def entries(self) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
@@ -671,20 +669,28 @@ class Bundle:
             if row["index"] > index:
                 raise Rejected(INCOMPLETE, f"entry {index} is missing")
             need(row["index"] == index, f"entry {row['index']} stands where entry {index} should")
-            check_entry(row["entry"], index)
+            need(isinstance(row["entry"], dict), f"entry {index} is not an object")
             yield index, line[9 : -len(f',"index":{index}}}')], row["entry"]
-        self.facts = stream.finish()
+        facts = stream.finish()
+        need(self.facts in ({}, facts), "the file changes while it is read")
+        self.facts = facts
 
     def read_log(self) -> dict[str, Any]:
         """5. Every entry is there, in its place, as it was signed; earlier checkpoints are of the same log."""
-        tree, roots = Tree(), {seen.size: seen.root for seen in self.seen}
+        tree, newer, sizes = Tree(), -1, {seen.size for seen in self.seen}
         for index, data, entry in self.entries():
             tree.append(sha256(b"\0" + data).digest())
-            if index + 1 in roots:
-                same = tree.root() == roots[index + 1]
+            if index + 1 in sizes:
+                same = all(seen.root == tree.root() for seen in self.seen if seen.size == index + 1)
                 need(same, f"history was rewritten: the first {index + 1} entries are not those of the checkpoint that you keep")
-            self.log.add(index, entry)
+            if entry.get("v") != 1:
+                newer = index
+            elif newer < 0:
+                check_entry(entry, index)
+                self.log.add(index, entry)
         need(tree.root() == self.head.root, "the entries do not give the root that was signed: an entry was changed")
+        if newer >= 0:
+            raise Rejected(NOT_RUN, f"entry {newer} is of a version that this verifier does not know: get a newer one")
         self.log.finish()
         return self.facts
 
@@ -826,7 +832,7 @@ def csv_cell(text: str) -> str:
     if text[:1] in ("\t", "\r", "\n"):
         text = "'" + text
     text = re.sub('(^|[\t\r\n;,|"])( *[=+\\-@\uff1d\uff0b\uff0d\uff20])', r"\1'\2", text)
-    return '"' + re.sub("[\x00-\x1f\x7f-\x9f\u2028\u2029]", "\ufffd", text).replace('"', '""') + '"'
+    return '"' + re.sub("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", "\ufffd", text).replace('"', '""') + '"'
 
 
 def read_scope(manifest: dict[str, Any], head: Head) -> dict[str, Any]:
@@ -975,6 +981,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         seen = [Path(name).read_bytes() for name in args.seen]
         options: Any = {"origin": args.origin, "min_size": args.min_size, "seen": seen, "expected": asked}
         report = verify_bundle(args.bundle, args.key, **options)
+        print_report(report)
+        return report.exit_code
     except Rejected as error:
         words = {NOT_RUN: "COULD NOT RUN", USAGE: "USAGE", TAMPERED: "REFUSED", INCOMPLETE: "INCOMPLETE", STALE: "TOO OLD"}
         print(f"{words[error.code]}: {show(str(error))}", file=sys.stderr)
@@ -982,8 +990,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ImportError, ValueError, MemoryError) as error:
         print(f"COULD NOT RUN: {show(str(error))}", file=sys.stderr)
         return NOT_RUN
-    print_report(report)
-    return report.exit_code
 
 
 if __name__ == "__main__":

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, delete
+from sqlalchemy.exc import DBAPIError
 
+from store import schema
 from store.errors import StorageUnusable
-from store.sqlite_driver import make_engine, reading
+from store.sqlite_driver import make_engine, reading, writing
 from store.writer import read_head
 
 
@@ -28,5 +31,31 @@ def backup(engine: Engine, to: Path) -> int:
             if result != "ok":
                 raise StorageUnusable(f"{to}: the copy is damaged: {result}")
             return read_head(connection).size
+    finally:
+        copy.dispose()
+
+
+def restore(backup: Path, to: Path) -> None:
+    """Copy a backup to the store's place, which must be empty. Raises StorageUnusable.
+
+    Positions begin anew: the stream that this store read from has gone on, or is gone.
+    """
+    if not backup.is_file():
+        raise StorageUnusable(f"{backup}: there is no such backup")
+    to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    source = make_engine(backup)
+    try:
+        with reading(source) as connection:
+            read_head(connection)
+    except DBAPIError as error:
+        raise StorageUnusable(f"{backup}: this is no store of ours") from error
+    finally:
+        source.dispose()
+    shutil.copyfile(backup, to)
+    to.chmod(0o600)
+    copy = make_engine(to)
+    try:
+        with writing(copy) as connection:
+            connection.execute(delete(schema.position))
     finally:
         copy.dispose()

@@ -11,6 +11,7 @@ from attestream.commands import (
     control_list,
     control_show,
     dead_letter_list,
+    dead_letter_replay,
     dead_letter_show,
     demo,
     doctor,
@@ -36,6 +37,7 @@ from attestream.commands import (
     status,
     store_backup,
     store_migrate,
+    store_restore,
     stream_peek,
 )
 
@@ -77,11 +79,13 @@ REGISTRY: Final = (
     Command("log prove", log_prove.log_prove),
     Command("dead-letter list", dead_letter_list.dead_letter_list),
     Command("dead-letter show", dead_letter_show.dead_letter_show),
+    Command("dead-letter replay", dead_letter_replay.dead_letter_replay),
     Command("source types", source_types.source_types),
     Command("source list", source_list.source_list),
     Command("stream peek", stream_peek.stream_peek),
     Command("store migrate", store_migrate.store_migrate),
     Command("store backup", store_backup.store_backup),
+    Command("store restore", store_restore.store_restore),
     Command("doctor", doctor.doctor),
     Command("demo", demo.demo),
 )

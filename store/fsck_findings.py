@@ -1,0 +1,199 @@
+"""The verifier's step 5, second part: finding entries follow from what they cite, present rows follow from the entries."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, func, select, tuple_
+
+from store import schema
+from store.fsck_common import Context, differs, expect
+from store.fsck_rows import Facts
+from store.records import State, Verdict
+from store.sql import chunks
+
+SAYS: Final[Mapping[str, frozenset[str]]] = {
+    Verdict.MATCHED.value: frozenset({State.SATISFIED.value, State.NOT_SATISFIED.value}),
+    Verdict.UNTIL.value: frozenset({State.CLOSED.value}),
+    Verdict.CLOSED.value: frozenset({State.CLOSED.value}),
+    Verdict.ERROR.value: frozenset({State.ERROR.value}),
+}
+"""States that a cited verdict can cause."""
+SILENT: Final = frozenset({State.SATISFIED.value, State.NOT_ASSESSED.value})
+"""States that a cited window can cause."""
+_PAGE: Final = 500
+
+
+def check_causes(context: Context, page: Sequence[Facts]) -> None:
+    """Each finding entry of a page: the state before it, and what it cites, are what the log holds below it."""
+    findings = [facts for facts in page if facts.type == "finding"]
+    cited = sorted({c for f in findings if isinstance(f.fields["cites"], list) for c in f.fields["cites"]})
+    kinds, tags = _cited(context, cited)
+    for facts in findings:
+        context.place.index = facts.index
+        fields = facts.fields
+        before = _state_before(context, facts)
+        expect(fields["before"], before, f"the state before it was {before or 'none'!r}", facts.index)
+        if fields["before"] == fields["after"] or fields["after"] not in {state.value for state in State}:
+            differs("it changes no state", facts.index)
+        record = context.known.records.get(fields["mapping"])
+        if record is not None and record.id in context.known.active and facts.index >= context.held[record.id]:
+            expect(fields["controls"], sorted(record.speaks_for()), "its controls are not those of its mapping", facts.index)
+        if fields["cites"] != "due":
+            for index in fields["cites"]:
+                _check_cite(facts, index, kinds.get(index), tags.get(index, ()))
+            if not fields["cites"]:
+                differs("it cites nothing", facts.index)
+
+
+def _state_before(context: Context, facts: Facts) -> str:
+    table = schema.finding_row
+    query = (
+        select(table.c.state)
+        .where(
+            table.c.mapping == facts.fields["mapping"],
+            table.c.subject == bytes.fromhex(facts.fields["subject"]),
+            table.c.event_time <= facts.event_time,
+            table.c.idx < facts.index,
+        )
+        .order_by(table.c.event_time.desc(), table.c.idx.desc())
+        .limit(1)
+    )
+    return context.connection.execute(query).scalar_one_or_none() or ""
+
+
+def _cited(context: Context, indexes: Sequence[int]) -> tuple[dict[int, str], dict[int, list[Any]]]:
+    kinds: dict[int, str] = {}
+    tags: dict[int, list[Any]] = defaultdict(list)
+    entry, tag = schema.entry, schema.tag
+    for some in chunks(indexes):
+        kinds.update(
+            (r.idx, r.type) for r in context.connection.execute(select(entry.c.idx, entry.c.type).where(entry.c.idx.in_(some)))
+        )
+        for row in context.connection.execute(select(tag).where(tag.c.idx.in_(some))):
+            tags[row.idx].append(row)
+    return kinds, tags
+
+
+def _check_cite(facts: Facts, index: Any, kind: str | None, tags: Sequence[Any]) -> None:
+    """What is cited lies below, speaks of this finding, is not later in event time, and can cause the state."""
+    fields = facts.fields
+    if not isinstance(index, int) or kind is None or not index < facts.index:
+        differs(f"it cites entry {index}, which is not below it", facts.index)
+    if kind == "window":
+        if fields["after"] not in SILENT:
+            differs(f"window {index} cannot be its cause", facts.index)
+        return
+    said = [
+        tag.verdict
+        for tag in tags
+        if tag.mapping == fields["mapping"]
+        and bytes(tag.subject).hex() == fields["subject"]
+        and tag.event_time <= facts.event_time
+    ]
+    if not any(fields["after"] in SAYS.get(verdict, frozenset()) for verdict in said):
+        differs(f"entry {index}, which it cites, does not say so of its subject", facts.index)
+
+
+def check_present(context: Context) -> None:
+    """Present rows: one for each finding with a history, saying what its last row and its tags say."""
+    table, row = schema.finding, schema.finding_row
+    key = and_(table.c.mapping == row.c.mapping, table.c.subject == row.c.subject)
+    orphan = context.connection.execute(select(func.min(row.c.idx)).where(~select(table.c.mapping).where(key).exists())).scalar()
+    if orphan is not None:
+        differs("the present row of its finding is missing", orphan)
+    for found in _findings(context):
+        _check_finding(context, found)
+
+
+def _findings(context: Context) -> Iterator[Any]:
+    """Present rows, each with its last row, the begin of its state and what its tags say; in pages, by key."""
+    table = schema.finding
+    after: tuple[str, bytes] | None = None
+    while True:
+        query = _query().order_by(table.c.mapping, table.c.subject).limit(_PAGE)
+        if after is not None:
+            query = query.where(tuple_(table.c.mapping, table.c.subject) > tuple_(*after))
+        rows = context.connection.execute(query).all()
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        after = (rows[-1].mapping, rows[-1].subject)
+
+
+def _query() -> Select[Any]:
+    f, row, tag, part, handle = schema.finding, schema.finding_row, schema.tag, schema.part, schema.handle
+
+    def of(table: Any) -> Any:
+        return and_(table.c.mapping == f.c.mapping, table.c.subject == f.c.subject)
+
+    def newest(table: Any, column: Any, *where: Any) -> Any:
+        query = select(column).where(of(table), *where).order_by(table.c.event_time.desc(), table.c.idx.desc())
+        return query.limit(1).scalar_subquery()
+
+    past, later, first = row.alias("past"), row.alias("later"), row.alias("first")
+    same_time = and_(
+        later.c.mapping == past.c.mapping, later.c.subject == past.c.subject, later.c.event_time == past.c.event_time
+    )
+    replaced = select(later.c.idx).where(same_time, later.c.idx > past.c.idx).exists()
+    turned = select(func.coalesce(func.max(past.c.event_time), -1)).where(of(past), past.c.state != f.c.state, ~replaced)
+    began = select(func.min(first.c.event_time)).where(of(first), first.c.event_time > turned.scalar_subquery())
+    matched = tag.c.verdict == Verdict.MATCHED.value
+    return (
+        select(
+            f,
+            f.c.silence.cast(schema.Integer).label("silence_value"),
+            newest(row, row.c.idx).label("last_idx"),
+            newest(row, row.c.event_time).label("last_time"),
+            newest(row, row.c.state).label("last_state"),
+            began.scalar_subquery().label("began"),
+            newest(tag, tag.c.event_time).label("last_input"),
+            newest(tag, tag.c.event_time, matched).label("last_matched"),
+            newest(tag, tag.c.fresh_at, matched).label("last_fresh"),
+            newest(tag, tag.c.part_id, matched).label("last_part"),
+            select(func.count()).where(of(tag), tag.c.verdict == Verdict.ERROR.value).scalar_subquery().label("n_errors"),
+            select(func.min(tag.c.idx)).where(of(tag)).scalar_subquery().label("first_tag"),
+            select(func.count()).where(of(tag), tag.c.part_id == f.c.part_id).scalar_subquery().label("of_part"),
+            (part.c.source + "/" + part.c.part).label("part_name"),
+            handle.c.name,
+        )
+        .select_from(f)
+        .join(part, part.c.id == f.c.part_id, isouter=True)
+        .join(handle, handle.c.handle == f.c.subject, isouter=True)
+    )
+
+
+def _check_finding(context: Context, row: Any) -> None:
+    index = row.last_idx
+    if index is None:
+        differs(f"a finding of {row.mapping!r} has no entry")
+    context.place.index = index
+    actual = (row.row_idx, row.row_time, row.state, row.since)
+    wanted = (index, row.last_time, row.last_state, row.began)
+    expect(actual, wanted, "the present row of its finding does not follow it", index)
+    silent = row.first_tag is None
+    expect(row.silence_value, int(silent), "the present row of its finding mistakes silence", index)
+    if row.part_name is None or (silent and row.name not in (None, row.part_name)) or (not silent and not row.of_part):
+        differs("the present row of its finding names another part", index)
+    if silent:
+        expect((row.input_time, row.errors), (0, 0), "the present row of its silence has inputs", index)
+        expect((row.matched_at, row.matched_fresh), (None, None), "the present row of its silence has a match", index)
+        return
+    _check_inputs(context, row, index)
+
+
+def _check_inputs(context: Context, row: Any, index: int) -> None:
+    """Latest input, errors, latest match. While its mapping changed, not every tag needs to have been one of its inputs."""
+    record = context.known.records.get(row.mapping)
+    speaks = record is not None and record.finding != "evidence" and row.first_tag >= context.held[row.mapping]
+    if speaks:
+        expect((row.input_time, row.errors), (row.last_input, row.n_errors), "its finding's inputs are counted wrongly", index)
+    elif row.input_time > row.last_input or not 0 <= row.errors <= row.n_errors:
+        differs("its finding has inputs that are nowhere", index)
+    if row.matched_at is not None:
+        actual = (row.matched_at, row.matched_fresh, row.part_id)
+        expect(actual, (row.last_matched, row.last_fresh, row.last_part), "its finding's last match is another", index)
+    elif row.state == State.NOT_SATISFIED.value or row.matched_fresh is not None:
+        differs("its finding is open and has no match", index)

@@ -1,0 +1,70 @@
+"""A server that forks a process per run of the command line, so that a run costs its own time and not that of its imports.
+
+One JSON object a line: {"argv", "probe", "strikes", "output"} is answered by {"pid"}; {"wait": pid, "seconds"} by {"status"}
+(the exit code, or minus the signal; null when it still runs). Each run is a process of its own and the real `attestream`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from attestream.cli import main
+from tests.faults.probe import Probe, Strike, install
+
+
+def serve() -> None:
+    for line in sys.stdin:
+        asked = json.loads(line)
+        answer = wait(asked["wait"], asked["seconds"]) if "wait" in asked else {"pid": start(asked)}
+        print(json.dumps(answer), flush=True)
+
+
+def start(asked: dict[str, Any]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = 70
+    try:
+        code = run(asked)
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def run(asked: dict[str, Any]) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    null = os.open(os.devnull, os.O_RDONLY)
+    output = os.open(asked["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    for number, descriptor in ((0, null), (1, output), (2, output)):
+        os.dup2(descriptor, number)
+    if asked["uid"]:
+        os.setresuid(asked["uid"], asked["uid"], asked["uid"])
+    install(Probe(Path(asked["probe"])), [Strike(**strike) for strike in asked["strikes"]])
+    sys.argv = ["attestream", *asked["argv"]]
+    try:
+        main()
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+def wait(pid: int, seconds: float) -> dict[str, int | None]:
+    deadline = time.monotonic() + seconds
+    while True:
+        found, status = os.waitpid(pid, os.WNOHANG)
+        if found:
+            return {"status": os.waitstatus_to_exitcode(status)}
+        if time.monotonic() > deadline:
+            return {"status": None}
+        time.sleep(0.002)
+
+
+if __name__ == "__main__":
+    serve()
