@@ -17,6 +17,7 @@ from store.active import ActiveSet, load_active
 from store.changes import Input, Row, Stretch
 from store.errors import VerificationError
 from store.records import HOUR, State, Verdict
+from store.view import silence_floor
 from store.writer import read_head
 
 
@@ -27,62 +28,77 @@ def refold(connection: Connection) -> None:
     prove them, and they are not folded again here.
     """
     active = load_active(connection, read_head(connection).mapping_set)
-    stretches, lateness, parts = _coverage(connection)
+    stretches, lateness = _coverage(connection)
     finding = schema.finding
     for row in connection.execute(select(finding).order_by(finding.c.row_idx)).all():
-        if row.mapping not in active.mappings:
+        if not active.holds(row.mapping, row.silence):
             continue
-        key = (row.mapping, bytes(row.subject))
-        source = parts.get(row.part_id, "")
-        steps = _steps(connection, active, row, stretches, lateness.get(source, HOUR))
-        if steps is not None:
-            _compare(connection, key, steps)
+        floor = _floor(connection, active, row)
+        if floor is not None:
+            base, standing = _standing(connection, row, floor)
+            _compare(row.mapping, base, standing, _steps(connection, active, row, base, stretches, lateness))
 
 
-def _coverage(connection: Connection) -> tuple[dict[int, list[Stretch]], dict[str, int], dict[int, str]]:
+def _coverage(connection: Connection) -> tuple[dict[int, list[Stretch]], dict[int, int]]:
+    """Coverage and lateness by part."""
     stretches: dict[int, list[Stretch]] = defaultdict(list)
     for row in connection.execute(select(schema.coverage)):
         stretches[row.part_id].append(Stretch(row.start, row.end, row.held, row.joins, row.bridge, row.idx))
-    lateness = {r.name: r.lateness for r in connection.execute(select(schema.source.c.name, schema.source.c.lateness))}
-    parts = {r.id: r.source for r in connection.execute(select(schema.part.c.id, schema.part.c.source))}
-    return stretches, lateness, parts
+    of = {r.name: r.lateness for r in connection.execute(select(schema.source.c.name, schema.source.c.lateness))}
+    parts = connection.execute(select(schema.part.c.id, schema.part.c.source))
+    return stretches, {r.id: of.get(r.source, HOUR) for r in parts}
+
+
+def _floor(connection: Connection, active: ActiveSet, row: RowOf[Any]) -> int | None:
+    """From when on the active set says what the finding says; None where an older one began what still goes on."""
+    held = active.mappings[row.mapping]
+    if row.silence:
+        return silence_floor(connection, row.part_id, held.held, held.record.max_age)
+    tag = schema.tag
+    query = select(func.min(tag.c.idx)).where(tag.c.mapping == row.mapping, tag.c.subject == row.subject)
+    first = connection.execute(query).scalar()
+    return None if first is None or first < held.held else 0
+
+
+def _standing(connection: Connection, row: RowOf[Any], floor: int) -> tuple[State | None, dict[int, Row]]:
+    """The state that stands before `floor`, and the rows that stand from there on, by time."""
+    table = schema.finding_row
+    found = connection.execute(
+        select(table)
+        .where(table.c.mapping == row.mapping, table.c.subject == row.subject)
+        .order_by(table.c.event_time, table.c.idx)
+    ).all()
+    base = next((State(r.state) for r in reversed(found) if r.event_time < floor), None)
+    return base, {r.event_time: Row(r.event_time, r.idx, State(r.state)) for r in found if r.event_time >= floor}
 
 
 def _steps(
-    connection: Connection, active: ActiveSet, row: RowOf[Any], stretches: dict[int, list[Stretch]], lateness: int
-) -> tuple[Step, ...] | None:
+    connection: Connection,
+    active: ActiveSet,
+    row: RowOf[Any],
+    base: State | None,
+    stretches: dict[int, list[Stretch]],
+    lateness: dict[int, int],
+) -> tuple[Step, ...]:
     held = active.mappings[row.mapping]
     record = held.record
-    applied = (0, -1)  # what time did is checked by its rows being due, below; here only what inputs did
+    applied = (0, -1)  # what time alone did last may be applied or wait; `_compare` takes both
     if row.silence:
-        return fold_silence(None, stretches[row.part_id], held.held, lateness, record.max_age, applied).steps
-    first = connection.execute(
-        select(func.min(schema.tag.c.idx)).where(
-            schema.tag.c.mapping == row.mapping,
-            schema.tag.c.subject == row.subject,
-        )
-    ).scalar()
-    if first is None or first < held.held:
-        return None
+        late = lateness.get(row.part_id, HOUR)
+        return fold_silence(base, stretches[row.part_id], held.held, late, record.max_age, applied).steps
     table = schema.tag
     rows = connection.execute(select(table).where(table.c.mapping == row.mapping, table.c.subject == row.subject))
     inputs = [Input(r.event_time, r.idx, Verdict(r.verdict), r.part_id, r.fresh_at) for r in rows]
     if record.finding == "satisfied":
-        return fold_spoken(None, None, inputs, record.max_age, applied).steps
+        return fold_spoken(base, None, inputs, record.max_age, applied).steps
     spans = {part_id: join(found, held.held) for part_id, found in stretches.items()}
-    return fold_open(None, None, inputs, spans, lateness, record.quiet_for).steps
+    return fold_open(base, None, inputs, spans, lateness, record.quiet_for).steps
 
 
-def _compare(connection: Connection, key: tuple[str, bytes], steps: tuple[Step, ...]) -> None:
+def _compare(mapping: str, base: State | None, standing: dict[int, Row], steps: tuple[Step, ...]) -> None:
     """Standing rows, without what time alone did at the end, must say what the steps say."""
-    table = schema.finding_row
-    found = connection.execute(
-        select(table).where(table.c.mapping == key[0], table.c.subject == key[1]).order_by(table.c.event_time, table.c.idx)
-    )
-    standing = {r.event_time: Row(r.event_time, r.idx, State(r.state)) for r in found}
-    said: State | None = None
+    said = state = base
     wanted = {step.event_time: step.state for step in steps}
-    state: State | None = None
     for time in sorted(standing.keys() | wanted.keys()):
         said = standing[time].state if time in standing else said
         state = wanted.get(time, state)
@@ -92,5 +108,5 @@ def _compare(connection: Connection, key: tuple[str, bytes], steps: tuple[Step, 
             continue
         index = standing[time].idx if time in standing else None
         raise VerificationError(
-            f"finding {key[0]} says {said or 'nothing'} where what was recorded says {state or 'nothing'}", index=index
+            f"finding {mapping} says {said or 'nothing'} where what was recorded says {state or 'nothing'}", index=index
         )

@@ -1,7 +1,8 @@
 """Writing a zip so that the same members are the same bytes (docs/bundle.md, "The archive").
 
-The format of a bundle leaves a zip writer no choice: one date, one mode, one method, no comments, no extra fields but zip64's
-where a number needs them. zipfile leaves several, and keeps an object per member; bundles have a hundred thousand.
+The format of a bundle leaves a zip writer no choice: one date, one mode, nothing compressed, no comments, no extra fields but
+zip64's where a number needs them. zipfile leaves several, and keeps an object per member; bundles have a hundred thousand.
+Compressed bytes would depend on the library that made them, and some of their bits on nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ MODE: Final = 0o100644 << 16
 DATE: Final = 0x0021
 """1980-01-01, the first day that a zip can say."""
 
-_LEVEL: Final = 6
 _SPOOL: Final = 1 << 20
 _CHUNK: Final = 1 << 16
 
@@ -33,7 +33,7 @@ class Sink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """What was written under a name: size and SHA-256 (hex) before compression."""
+    """What was written under a name: its size and SHA-256 (hex)."""
 
     name: str
     size: int
@@ -59,23 +59,19 @@ class Archive:
         return self._digest.hexdigest()
 
     def add(self, name: str, chunks: Iterable[bytes]) -> Member:
-        """Write one member. Its bytes are compressed into memory, or into a temporary file when they are many."""
-        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -15)
+        """Write one member. Its size comes first, so its bytes wait in memory, or in a temporary file when they are many."""
         digest, crc, size = hashlib.sha256(), 0, 0
         with SpooledTemporaryFile(max_size=_SPOOL) as spool:
             for chunk in chunks:
                 digest.update(chunk)
                 crc = zlib.crc32(chunk, crc)
                 size += len(chunk)
-                spool.write(packer.compress(chunk))
-            spool.write(packer.flush())
-            packed = spool.tell()
+                spool.write(chunk)
             spool.seek(0)
-            offset = self._offset
-            self._write(local_header(name, crc, packed, size))
+            self._directory += directory_record(name, crc, size, self._offset)
+            self._write(local_header(name, crc, size))
             while chunk := spool.read(_CHUNK):
                 self._write(chunk)
-        self._directory += directory_record(name, crc, packed, size, offset)
         self._count += 1
         return Member(name, size, digest.hexdigest())
 
@@ -91,42 +87,23 @@ class Archive:
         self._offset += len(data)
 
 
-def local_header(name: str, crc: int, packed: int, size: int) -> bytes:
+def local_header(name: str, crc: int, size: int) -> bytes:
     """What stands before a member's bytes."""
     version, extra = 20, b""
-    if max(packed, size) >= BIG:
-        version, extra = 45, pack("<HHQQ", 1, 16, size, packed)
-        packed = size = BIG
-    fields = (b"PK\3\4", version, 0, 8, 0, DATE, crc, packed, size, len(name), len(extra))
-    return pack("<4s5H3I2H", *fields) + name.encode("ascii") + extra
+    if size >= BIG:
+        version, size, extra = 45, BIG, pack("<HHQQ", 1, 16, size, size)
+    fields = (version, 0, 0, 0, DATE, crc, size, size, len(name), len(extra))
+    return pack("<4s5H3I2H", b"PK\3\4", *fields) + name.encode("ascii") + extra
 
 
-def directory_record(name: str, crc: int, packed: int, size: int, offset: int) -> bytes:
+def directory_record(name: str, crc: int, size: int, offset: int) -> bytes:
     """What the directory says of a member."""
     version, extra = 20, b""
-    if max(packed, size, offset) >= BIG:
-        version, extra = 45, pack("<HHQQQ", 1, 24, size, packed, offset)
-        packed = size = offset = BIG
-    fields = (
-        b"PK\1\2",
-        3 << 8 | version,
-        version,
-        0,
-        8,
-        0,
-        DATE,
-        crc,
-        packed,
-        size,
-        len(name),
-        len(extra),
-        0,
-        0,
-        0,
-        MODE,
-        offset,
-    )
-    return pack("<4s6H3I5H2I", *fields) + name.encode("ascii") + extra
+    if max(size, offset) >= BIG:
+        version, extra = 45, pack("<HHQQQ", 1, 24, size, size, offset)
+        size = offset = BIG
+    fields = (version, 0, 0, 0, DATE, crc, size, size, len(name), len(extra), 0, 0, 0, MODE, offset)
+    return pack("<4s6H3I5H2I", b"PK\1\2", 3 << 8 | version, *fields) + name.encode("ascii") + extra
 
 
 def end_records(count: int, length: int, start: int) -> bytes:

@@ -123,7 +123,10 @@ class _Bundle:
         tree = CompactRange()
         for index, data, entry in self._log.entries(self._head.size):
             tree.append(leaf_hash(data))
-            self._survey.add(index, entry)
+            try:
+                self._survey.add(index, entry)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise VerificationError(f"entry {index} lacks what its type must have", index=index) from error
             self._tell("reading the log", index, self._head.size)
         if tree.root() != self._head.root:
             raise VerificationError(

@@ -57,7 +57,8 @@ class LogReader:
             for row in self._connection.execute(query):
                 if row.idx != expected:
                     break
-                yield expected, bytes(row.metadata), decode(bytes(row.metadata), expected)
+                data = _bytes(row.metadata, expected)
+                yield expected, data, decode(data, expected)
                 expected += 1
             if expected != stop:
                 raise VerificationError(f"entry {expected} is missing", index=expected)
@@ -69,7 +70,7 @@ class LogReader:
             found = self._connection.execute(select(table).where(table.c.idx.in_(some)).order_by(table.c.idx)).all()
             if len(found) != len(some):
                 raise VerificationError("entries went missing while they were read")
-            yield from ((row, decode(bytes(row.metadata), row.idx)) for row in found)
+            yield from ((row, decode(_bytes(row.metadata, row.idx), row.idx)) for row in found)
 
     def part(self, row: Row[Any], entry: Mapping[str, Any], part: Part) -> Salted | None:
         """The bytes of a committed part, checked against its commitment; None where they are no longer stored."""
@@ -77,5 +78,13 @@ class LogReader:
         if salt is None or block is None:
             return None
         data = self._blocks.piece(block, row._mapping[f"{part}_offset"], row._mapping[f"{part}_length"])
-        check_committed(entry[part], bytes(salt), data, row.idx, part)
-        return Salted(bytes(salt), data)
+        salt = _bytes(salt, row.idx)
+        check_committed(entry[part], salt, data, row.idx, part)
+        return Salted(salt, data)
+
+
+def _bytes(value: Any, index: int) -> bytes:
+    """A column's bytes. SQLite keeps what it was given, whatever the column's type: a changed row may hold text."""
+    if not isinstance(value, bytes):
+        raise VerificationError(f"entry {index}: its row holds something else than bytes", index=index)
+    return value

@@ -117,24 +117,23 @@ def unbase64(text: Any, size: int | None, what: str) -> bytes:
 class Member(NamedTuple):
     offset: int
     crc: int
-    packed: int
     size: int
 
 
-def local_header(name: bytes, m: Member) -> bytes:
-    version, packed, size, extra = 20, m.packed, m.size, b""
-    if max(packed, size) >= BIG:
-        version, packed, size, extra = 45, BIG, BIG, pack("<HHQQ", 1, 16, m.size, m.packed)
-    fields = (version, 0, 8, 0, 0x21, m.crc, packed, size, len(name), len(extra))
+def local_header(name: bytes, member: Member) -> bytes:
+    version, size, extra = 20, member.size, b""
+    if size >= BIG:
+        version, size, extra = 45, BIG, pack("<HHQQ", 1, 16, size, size)
+    fields = (version, 0, 0, 0, 0x21, member.crc, size, size, len(name), len(extra))
     return pack("<4s5H3I2H", b"PK\3\4", *fields) + name + extra
 
 
-def directory_record(name: bytes, m: Member) -> bytes:
-    version, packed, size, offset, extra = 20, m.packed, m.size, m.offset, b""
-    if max(m.packed, m.size, m.offset) >= BIG:
-        extra = pack("<HHQQQ", 1, 24, size, packed, offset)
-        version, packed, size, offset = 45, BIG, BIG, BIG
-    fields = (version, 0, 8, 0, 0x21, m.crc, packed, size, len(name), len(extra), 0, 0, 0, 0o100644 << 16, offset)
+def directory_record(name: bytes, member: Member) -> bytes:
+    version, size, offset, extra = 20, member.size, member.offset, b""
+    if max(size, offset) >= BIG:
+        version, extra = 45, pack("<HHQQQ", 1, 24, size, size, offset)
+        size = offset = BIG
+    fields = (version, 0, 0, 0, 0x21, member.crc, size, size, len(name), len(extra), 0, 0, 0, 0o100644 << 16, offset)
     return pack("<4s6H3I5H2I", b"PK\1\2", 3 << 8 | version, *fields) + name + extra
 
 
@@ -173,7 +172,7 @@ class Archive:
         for _ in range(count):
             name, member, at = self._record(directory, at)
             need(member.offset == offset, f"the archive has a hole or an overlap before member {show(name)}")
-            offset += len(local_header(name.encode(), member)) + member.packed
+            offset += len(local_header(name.encode(), member)) + member.size
             need(before != "manifest.json" and (name == "manifest.json" or name > before), "its members are not in order")
             before = name
             self._place(name, member)
@@ -183,12 +182,12 @@ class Archive:
                 raise Rejected(INCOMPLETE, f"the archive lacks {name}")
 
     def _record(self, directory: bytes, at: int) -> tuple[str, Member, int]:
-        crc, packed, size, length, extra = unpack_from("<3I2H", directory, at + 16)
+        crc, size, _, length, extra = unpack_from("<3I2H", directory, at + 16)
         (offset,) = unpack_from("<I", directory, at + 42)
         raw = directory[at + 46 : at + 46 + length]
         if extra:
-            size, packed, offset = unpack_from("<3Q", directory, at + 50 + length)
-        member = Member(offset, crc, packed, size)
+            size, _, offset = unpack_from("<3Q", directory, at + 50 + length)
+        member = Member(offset, crc, size)
         record = directory_record(raw, member)
         need(directory.startswith(record, at) and raw.isascii(), "the archive's directory is not as the format says")
         return raw.decode(), member, at + len(record)
@@ -215,49 +214,37 @@ class Archive:
 
     def payload(self, index: int) -> Stream:
         """The payload of the next entry that has one. They are asked for in order of index."""
-        here = self.payloads[self.next : self.next + 5]
+        here = self.payloads[self.next : self.next + 4]
         if not here or here[0] > index:
             raise Rejected(INCOMPLETE, f"the payload of entry {index} is missing")
         need(here[0] == index, f"the archive holds a payload of entry {here[0]}, which is not selected or has none")
-        self.next += 5
+        self.next += 4
         return Stream(self.file, f"payloads/{index:012}", Member(*here[1:]))
 
 
 class Stream:
-    """A member's bytes, decompressed as they are asked for: never more than its size says."""
+    """A member's bytes, read as they are asked for: never more than its size says."""
 
     def __init__(self, file: BinaryIO, name: str, member: Member) -> None:
         self.name, self.member = name, member
-        self._file, self._inflate, self._hash = file, zlib.decompressobj(-15), sha256()
-        self._crc = self._size = self._pos = 0
+        self._file, self._hash = file, sha256()
+        self._crc = self._pos = 0
         self._buffer = b""
         header = local_header(name.encode(), member)
         file.seek(member.offset)
         need(file.read(len(header)) == header, f"{name}: its header is not what the directory says")
         self._at = member.offset + len(header)
-        self._stop = self._at + member.packed
+        self._stop = self._at + member.size
 
     def fill(self) -> bytes:
         """The next bytes; none at the end, when they were all there and right."""
-        while not self._inflate.eof:
-            raw = self._inflate.unconsumed_tail
-            if not raw:
-                self._file.seek(self._at)
-                raw = self._file.read(min(CHUNK, self._stop - self._at))
-                self._at += len(raw)
-            try:
-                data = self._inflate.decompress(raw, CHUNK)
-            except zlib.error as error:
-                raise Rejected(TAMPERED, f"{self.name}: its compressed bytes have changed") from error
-            self._size += len(data)
-            need((data or raw or self._inflate.eof) and self._size <= self.member.size, f"{self.name}: not of the size it says")
-            self._crc = zlib.crc32(data, self._crc)
-            self._hash.update(data)
-            if data:
-                return data
-        whole = self._at == self._stop and not self._inflate.unused_data
-        need(whole and (self._size, self._crc) == (self.member.size, self.member.crc), f"{self.name}: its bytes have changed")
-        return b""
+        self._file.seek(self._at)
+        data = self._file.read(min(CHUNK, self._stop - self._at))
+        self._at += len(data)
+        self._crc = zlib.crc32(data, self._crc)
+        self._hash.update(data)
+        need(data or (self._at, self._crc) == (self._stop, self.member.crc), f"{self.name}: its bytes have changed")
+        return data
 
     def line(self, limit: int) -> bytes | None:
         """The next line without its newline; None at the end."""
@@ -287,7 +274,7 @@ class Stream:
     def finish(self) -> dict[str, Any]:
         """Nothing may follow. What the manifest must say of this file."""
         need(self._pos == len(self._buffer) and not self.fill(), f"{self.name}: it holds more than it should")
-        return {"name": self.name, "sha256": self._hash.hexdigest(), "size": self._size}
+        return {"name": self.name, "sha256": self._hash.hexdigest(), "size": self.member.size}
 
 
 # Keys and checkpoints: C2SP signed notes, Ed25519
@@ -533,6 +520,7 @@ class Log:
         self.evidence: Counter[str] = Counter()
         self.read: dict[str, Source] = {}
         self.erased: list[list[int]] = []
+        self.largest = 0
         self._recorded = ""
         self._open: dict[str, Counter[str]] = {}
         self._closed: set[str] = set()
@@ -543,6 +531,7 @@ class Log:
         need(self._recorded <= entry["recorded_at"], f"entry {index} was recorded before the one before it")
         self._recorded = entry["recorded_at"]
         self._agree(index, entry)
+        self.largest = max(self.largest, entry.get("detail", {"size": 0})["size"])
         if kind == "erasure":
             self.erased += entry["ranges"]
         if index >= scope["known_at"]:
@@ -704,10 +693,8 @@ class Bundle:
                 continue
             self.selected[entry["type"]] += 1
             row = self._row(details, index, entry)
-            erased = self.erased
             detail = self._detail(row, index, entry) if "detail" in entry else None
             digest = self._payload(row, index, entry) if "payload" in entry else ""
-            self.erased = min(self.erased, erased + 1)
             if entry["type"] == "evidence":
                 line = proofs.line(64 * 48 + 64)
                 proof = parse(line, f"the proof of entry {index}") if line is not None else {"index": self.head.size}
@@ -719,14 +706,13 @@ class Bundle:
         return [details.finish(), table.finish(), proofs.finish()]
 
     def _row(self, details: Stream, index: int, entry: dict[str, Any]) -> dict[str, Any]:
-        line = details.line(6 * entry.get("detail", {"size": 0})["size"] + 256)
+        line = details.line(6 * self.log.largest + 256)
         row = parse(line, f"the details of entry {index}") if line is not None else {"index": self.head.size}
         check_order(row.get("index"), index, "row in details.jsonl")
         need(row.keys() - {"index"} == entry.keys() & {"detail", "payload"}, f"the details of entry {index} are malformed")
-        for part in row.keys() - {"index"}:
-            if row[part] == {"erased": True}:
-                need(self.log.says_erased(index), f"the {part} of entry {index} is missing, and no erasure in the log names it")
-                self.erased += 1
+        if {"erased": True} in row.values():
+            need(self.log.says_erased(index), f"bytes of entry {index} are missing, and no erasure in the log names it")
+            self.erased += 1
         return row
 
     def _detail(self, row: dict[str, Any], index: int, entry: dict[str, Any]) -> bytes | None:

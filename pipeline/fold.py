@@ -5,13 +5,14 @@ The order is by event time, never by arrival. At the same time an `until` comes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from store.changes import Input, Row, Stretch
-from store.records import State, Verdict
+from store.records import HOUR, State, Verdict
 
 Span = tuple[int, int]
+_SILENT = (State.SATISFIED, State.NOT_ASSESSED, State.STALE)
 _CLOSES = {Verdict.UNTIL: "undone", Verdict.CLOSED: "closed by a person"}
 
 
@@ -72,13 +73,13 @@ def fold_open(
     base: State | None,
     matched: Input | None,
     inputs: Sequence[Input],
-    spans: dict[int, list[Span]],
-    lateness: int,
+    spans: Mapping[int, Sequence[Span]],
+    lateness: Mapping[int, int],
     quiet_for: int,
 ) -> Folded:
     """A not-satisfied log mapping: a match opens, an `until` match closes, so does `quiet_for` of covered time without a match.
 
-    `spans` are the delivery spans per part; the part of the last match is the one that must be covered.
+    `spans` are the delivery spans per part, `lateness` that of the part's source; the part of the last match must be covered.
     """
     steps: list[Step] = []
     state, last = base, matched
@@ -86,7 +87,7 @@ def fold_open(
     def quiet() -> tuple[int | None, int | None]:
         if state is not State.NOT_SATISFIED or last is None:
             return None, None
-        return quiet_point(spans.get(last.part_id, []), lateness, last.event_time, quiet_for)
+        return quiet_point(spans.get(last.part_id, ()), lateness.get(last.part_id, HOUR), last.event_time, quiet_for)
 
     for item in _order(inputs):
         point, _ = quiet()
@@ -118,6 +119,8 @@ def fold_spoken(base: State | None, matched: Input | None, inputs: Sequence[Inpu
     steps: list[Step] = []
     state, last = base, matched
     for item in _order(inputs):
+        if item.verdict is Verdict.MATCHED and item.fresh_at + max_age <= item.event_time:
+            continue  # dated so far ahead of its collection that it was never fresh
         if last is not None and state is State.SATISFIED and last.fresh_at + max_age <= item.event_time:
             steps.append(Step(last.fresh_at + max_age, State.STALE, (), "not said again in time"))
             state = State.STALE
@@ -148,9 +151,9 @@ def fold_silence(base: State | None, stretches: Sequence[Stretch], held: int, la
     end = max(before) if before else None
     cites = {s.start: s.idx for s in sorted(stretches, key=lambda s: -s.idx) if s.held >= held}
     steps: list[Step] = []
-    state = base
+    state = base if base in _SILENT else None
     for start, stop in spans:
-        if end is not None and state not in (None, State.STALE) and start > end + max_age:
+        if end is not None and state in (State.SATISFIED, State.NOT_ASSESSED) and start > end + max_age:
             steps.append(Step(end + max_age, State.STALE, (), "nothing covered since"))
             state = State.STALE
         if stop - lateness > start:

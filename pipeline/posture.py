@@ -50,7 +50,7 @@ def decide(view: View) -> Changes:
         steps = differences(finding.base, finding.rows, folded.steps, State.NOT_ASSESSED if finding.silence else State.CLOSED)
         first = len(rows)
         before = finding.base
-        standing = {row.event_time: row.state for row in finding.rows}
+        standing = {row.event_time: row.state for row in sorted(finding.rows, key=lambda r: r.idx)}
         for step in steps:
             earlier = [t for t in standing if t <= step.event_time]
             was = standing[max(earlier)] if earlier else before
@@ -91,7 +91,8 @@ def _fold(view: View, finding: FindingView, held: HeldMapping | None) -> Folded:
     if mapping.finding == "satisfied":
         return fold_spoken(finding.base, finding.matched, finding.inputs, mapping.max_age, _due(view, part))
     spans: dict[int, list[Span]] = {id_: join(p.stretches, held.held) for id_, p in view.parts.items()}
-    return fold_open(finding.base, finding.matched, finding.inputs, spans, part.lateness, mapping.quiet_for)
+    lateness = {id_: p.lateness for id_, p in view.parts.items()}
+    return fold_open(finding.base, finding.matched, finding.inputs, spans, lateness, mapping.quiet_for)
 
 
 def _present(finding: FindingView, folded: Folded, standing: Mapping[int, State]) -> Present | None:
@@ -203,7 +204,8 @@ def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -
 def _control_drift(view: View, controls: Sequence[ControlChange], presents: Sequence[Present]) -> Iterable[DriftRow]:
     """A control's change that a finding causes is told in the finding's alert; its own is told when silence or time did it."""
     moved = [p for p in presents if p.before is not p.state]
-    loud = {p.mapping for p in moved if not p.silence and ControlState.STALE.value not in (p.state.value, str(p.before))}
+    told = [p for p in moved if not p.silence and p.state is not State.RETIRED]  # who retires a mapping knows it
+    loud = {p.mapping for p in told if ControlState.STALE.value not in (p.state.value, str(p.before))}
     for change in controls:
         if change.before is change.state:
             continue

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, func, select, tuple_
+from sqlalchemy import Integer, Select, and_, cast, func, select, tuple_
 
 from store import schema
 from store.fsck_common import Context, differs, expect
@@ -69,9 +69,8 @@ def _cited(context: Context, indexes: Sequence[int]) -> tuple[dict[int, str], di
     tags: dict[int, list[Any]] = defaultdict(list)
     entry, tag = schema.entry, schema.tag
     for some in chunks(indexes):
-        kinds.update(
-            (r.idx, r.type) for r in context.connection.execute(select(entry.c.idx, entry.c.type).where(entry.c.idx.in_(some)))
-        )
+        types = select(entry.c.idx, entry.c.type).where(entry.c.idx.in_(some))
+        kinds.update((row.idx, row.type) for row in context.connection.execute(types))
         for row in context.connection.execute(select(tag).where(tag.c.idx.in_(some))):
             tags[row.idx].append(row)
     return kinds, tags
@@ -138,13 +137,14 @@ def _query() -> Select[Any]:
         later.c.mapping == past.c.mapping, later.c.subject == past.c.subject, later.c.event_time == past.c.event_time
     )
     replaced = select(later.c.idx).where(same_time, later.c.idx > past.c.idx).exists()
-    turned = select(func.coalesce(func.max(past.c.event_time), -1)).where(of(past), past.c.state != f.c.state, ~replaced)
-    began = select(func.min(first.c.event_time)).where(of(first), first.c.event_time > turned.scalar_subquery())
+    other = (of(past), past.c.state != f.c.state, ~replaced)
+    turned = select(func.coalesce(func.max(past.c.event_time), -1)).where(*other).correlate(f).scalar_subquery()
+    began = select(func.min(first.c.event_time)).where(of(first), first.c.event_time > turned).correlate(f)
     matched = tag.c.verdict == Verdict.MATCHED.value
     return (
         select(
             f,
-            f.c.silence.cast(schema.Integer).label("silence_value"),
+            cast(f.c.silence, Integer).label("silence_value"),
             newest(row, row.c.idx).label("last_idx"),
             newest(row, row.c.event_time).label("last_time"),
             newest(row, row.c.state).label("last_state"),

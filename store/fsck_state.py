@@ -10,7 +10,7 @@ from sqlalchemy import except_, func, literal, or_, select, union_all
 
 from store import schema
 from store.fsck_common import Context, Seen, differs, expect
-from store.records import HOUR, ControlState, State
+from store.records import HOUR, ControlState, State, Verdict
 from store.sql import chunks
 from store.status import control_state
 
@@ -148,23 +148,22 @@ def _check_since(context: Context, controls: Iterable[Any], voices: Mapping[str,
 def check_rollup(context: Context) -> None:
     """Every roll-up equals a recount."""
     table, evidence, link, tag = schema.rollup, schema.evidence, schema.evidence_control, schema.tag
-    once = select(tag.c.idx, tag.c.event_time, tag.c.mapping).where(tag.c.verdict != State.CLOSED.value).distinct().subquery()
-    dims = (("source", evidence, evidence.c.source), ("control", link, link.c.control), ("mapping", once, once.c.mapping))
-    recount = union_all(
-        *(
-            select(
-                (t.c.event_time - t.c.event_time % HOUR).label("hour"),
-                literal(dim).label("dim"),
-                key.label("key"),
-                func.count().label("n"),
-            ).group_by("hour", key)
-            for dim, t, key in dims
+    once = select(tag.c.idx, tag.c.event_time, tag.c.mapping).where(tag.c.verdict != Verdict.CLOSED.value).distinct().subquery()
+    dims = {"source": (evidence, evidence.c.source), "control": (link, link.c.control), "mapping": (once, once.c.mapping)}
+    recounts = []
+    for dim, (rows, key) in dims.items():
+        hour = (rows.c.event_time - rows.c.event_time % HOUR).label("hour")
+        recounts.append(
+            select(hour, literal(dim).label("dim"), key.label("key"), func.count().label("n"))
+            .select_from(rows)
+            .group_by(hour, key)
         )
-    ).subquery()
-    counted, stored = select(recount), select(table.c.hour, table.c.dim, table.c.key, table.c.n)
+    counted = select(union_all(*recounts).subquery())
+    stored = select(table.c.hour, table.c.dim, table.c.key, table.c.n)
     for difference in (except_(counted, stored), except_(stored, counted)):
-        row = context.connection.execute(difference.limit(1)).first()
+        row = context.connection.execute(difference.order_by("hour").limit(1)).first()
         if row is not None:
-            hour = (evidence.c.event_time >= row.hour, evidence.c.event_time < row.hour + HOUR)
-            index = context.connection.execute(select(func.min(evidence.c.idx)).where(*hour)).scalar()
+            rows, key = dims.get(row.dim, dims["source"])
+            of_hour = (rows.c.event_time >= row.hour, rows.c.event_time < row.hour + HOUR, key == row.key)
+            index = context.connection.execute(select(func.min(rows.c.idx)).where(*of_hour)).scalar()
             differs(f"the roll-up of {row.dim} {row.key!r} is not a recount", index)

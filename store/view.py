@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, true, tuple_
 
 from store import schema
 from store.active import ActiveSet
@@ -40,21 +40,36 @@ class Wanted:
 
 def want_coverage(connection: Connection, names: Names, active: ActiveSet, changed: Mapping[int, int], wanted: Wanted) -> None:
     """New coverage touches the part's silences and the findings that it may close, or that closed after it begins."""
-    part, kinds, finding, coverage = schema.part, schema.part_type, schema.finding, schema.coverage
+    part, kinds = schema.part, schema.part_type
     for part_id, start in changed.items():
         row = connection.execute(select(part).where(part.c.id == part_id)).one()
         types = frozenset(connection.execute(select(kinds.c.type).where(kinds.c.part_id == part_id)).scalars())
         subject = silence_subject(row.source, row.part)
         for mapping in active.silences(types):
             wanted.silences[mapping, names.handle(subject)] = part_id
-        end = connection.execute(select(func.max(coverage.c.end)).where(coverage.c.part_id == part_id)).scalar() or 0
         floor = max(0, start - _lateness(connection, row.source))
-        touched = or_(and_(finding.c.state == State.NOT_SATISFIED.value, finding.c.quiet_at <= end), finding.c.row_time >= floor)
-        query = select(finding.c.mapping, finding.c.subject).where(
-            finding.c.part_id == part_id, finding.c.silence.is_(False), touched
-        )
-        for found in connection.execute(query):
-            wanted.fold_from((found.mapping, bytes(found.subject)), floor)
+        for key in _touched(connection, part_id, floor):
+            if active.holds(key[0], False) and active.mappings[key[0]].record.finding == "not-satisfied":
+                wanted.fold_from(key, floor)
+
+
+def _touched(connection: Connection, part_id: int, floor: int) -> list[FindingKey]:
+    """Findings that coverage of a part from `floor` on may close, or that have something to say of the time since.
+
+    A finding is of the part of its last match; what matched in this part before that counts too.
+    """
+    finding, coverage, tag = schema.finding, schema.coverage, schema.tag
+    end = connection.execute(select(func.max(coverage.c.end)).where(coverage.c.part_id == part_id)).scalar() or 0
+    is_open = finding.c.state == State.NOT_SATISFIED.value
+    since = or_(finding.c.row_time >= floor, and_(is_open, finding.c.input_time >= floor))
+    here = and_(finding.c.part_id == part_id, or_(since, and_(is_open, finding.c.quiet_at <= end)))
+    matched = and_(tag.c.verdict == Verdict.MATCHED.value, tag.c.part_id == part_id)
+    of = and_(tag.c.mapping == finding.c.mapping, tag.c.subject == finding.c.subject)
+    others = select(schema.part.c.id).where(schema.part.c.id != part_id)
+    there = and_(finding.c.part_id.in_(others), since, select(tag.c.idx).where(of, matched).exists())
+    query = select(finding.c.mapping, finding.c.subject).where(finding.c.silence.is_(False))
+    rows = [*connection.execute(query.where(here)), *connection.execute(query.where(there))]
+    return [(row.mapping, bytes(row.subject)) for row in rows]
 
 
 def silence_subject(source: str, part: str) -> str:
@@ -82,7 +97,7 @@ def load_view(connection: Connection, names: Names, active: ActiveSet, now: int,
             part_id = wanted.silences.get(key, row.part_id if row is not None else 0)
             findings.append(_silence(connection, key, row, part_id, active))
         else:
-            findings.append(_finding(connection, key, row, wanted))
+            findings.append(_finding(connection, key, row, wanted, active))
     part_ids = {f.part_id for f in findings} | {i.part_id for f in findings for i in f.inputs}
     part_ids |= {f.matched.part_id for f in findings if f.matched is not None} | set(wanted.baselines)
     parts = _parts(connection, part_ids, wanted)
@@ -125,7 +140,7 @@ def _presents(connection: Connection, keys: Sequence[FindingKey]) -> dict[Findin
     return found
 
 
-def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, wanted: Wanted) -> FindingView:
+def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, wanted: Wanted, active: ActiveSet) -> FindingView:
     new = tuple(wanted.inputs.get(key, ()))
     floors = [i.event_time for i in new] + ([wanted.floors[key]] if key in wanted.floors else [])
     floor = min(floors, default=0)
@@ -140,7 +155,7 @@ def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, want
         inputs = new
     else:
         base, since, rows = _rows(connection, key, floor)
-        matched, inputs = _inputs(connection, key, floor)
+        matched, inputs = _inputs(connection, key, floor, active)
     return FindingView(
         mapping=key[0],
         subject=key[1],
@@ -159,10 +174,8 @@ def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, want
 
 
 def _silence(connection: Connection, key: FindingKey, row: Row[Any] | None, part_id: int, active: ActiveSet) -> FindingView:
-    held = active.mappings[key[0]].held
-    table = schema.coverage
-    query = select(func.min(table.c.start)).where(table.c.part_id == part_id, table.c.held >= held)
-    floor = connection.execute(query).scalar() or 0
+    held = active.mappings[key[0]]
+    floor = silence_floor(connection, part_id, held.held, held.record.max_age)
     base, since, rows = _rows(connection, key, floor)
     return FindingView(
         mapping=key[0],
@@ -179,6 +192,18 @@ def _silence(connection: Connection, key: FindingKey, row: Row[Any] | None, part
         since=since,
         state=State(row.state) if row is not None else None,
     )
+
+
+def silence_floor(connection: Connection, part_id: int, held: int, max_age: int) -> int:
+    """From when on a silence is folded: where coverage under sets that held the mapping begins, or staleness before it."""
+    table = schema.coverage
+    of = table.c.part_id == part_id
+    start = connection.execute(select(func.min(table.c.start)).where(of, table.c.held >= held)).scalar()
+    if start is None:
+        return 0
+    before = select(func.max(table.c.end)).where(of, table.c.held < held, table.c.start < start)
+    end: int | None = connection.execute(before).scalar()
+    return int(start) if end is None else min(int(start), end + max_age)
 
 
 def _where(table: Any, key: FindingKey) -> ColumnElement[bool]:
@@ -213,12 +238,18 @@ def _since(rows: Iterable[Row[Any]], state: str) -> int:
     return since
 
 
-def _inputs(connection: Connection, key: FindingKey, floor: int) -> tuple[Input | None, tuple[Input, ...]]:
-    """The last match before `floor`, and every input since (this batch's own are among them: their tags are written)."""
-    table = schema.tag
+def _inputs(connection: Connection, key: FindingKey, floor: int, active: ActiveSet) -> tuple[Input | None, tuple[Input, ...]]:
+    """The last match before `floor`, and every input since (this batch's own are among them: their tags are written).
+
+    A match that says satisfied counts only where it was fresh at its own time.
+    """
+    table, held = schema.tag, active.mappings.get(key[0])
+    fresh: ColumnElement[bool] = true()
+    if held is not None and held.record.finding == "satisfied":
+        fresh = table.c.fresh_at + held.record.max_age > table.c.event_time
     last = connection.execute(
         select(table)
-        .where(_where(table, key), table.c.event_time < floor, table.c.verdict == Verdict.MATCHED.value)
+        .where(_where(table, key), table.c.event_time < floor, table.c.verdict == Verdict.MATCHED.value, fresh)
         .order_by(table.c.event_time.desc(), table.c.idx.desc())
         .limit(1)
     ).one_or_none()

@@ -18,7 +18,7 @@ IGNORED: Final = frozenset({".git", ".venv", "__pycache__", "attestream-data", "
 
 @cache
 def files() -> tuple[Path, ...]:
-    """Every file that belongs to the project, relative to its root: what git tracks or would; without git, all that lies there."""
+    """Every file of the project, relative to its root: what git tracks or would track; without git, all that lies there."""
     asked = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
         listed = subprocess.run(asked, capture_output=True, check=True).stdout.decode().split("\0")

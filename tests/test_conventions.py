@@ -1,32 +1,54 @@
-"""House rules that nobody has to remember: the layout, the size of things, what must be documented and tested."""
+"""What must be there whenever something is added: its place in the layout, its documents, its tests, its lock."""
 
 from __future__ import annotations
 
-import ast
 import re
-import statistics
 import tomllib
+import typing
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from tests.repository import PACKAGES, ROOT, documents, files, product, python, text, tree
+from alerts.registry import ROUTE_TYPES, RouteType
+from attestream.commands import REGISTRY, Command
+from attestream.settings import Settings
+from collectors.registry import SOURCE_TYPES, SourceType
+from exports.registry import EXPORTERS
+from tests.repository import PACKAGES, ROOT, documents, files, text
 
 TOP_LEVEL = {
-    *PACKAGES, "benchmarks", "deploy", "docs", "requirements", "tests", ".ci", ".gitignore", "CHANGELOG.md", "CONTRIBUTING.md",
-    "LICENSE", "Makefile", "README.md", "SECURITY.md", "pyproject.toml",
-}  # fmt: skip
+    *PACKAGES,
+    "benchmarks",
+    "deploy",
+    "docs",
+    "requirements",
+    "tests",
+    ".ci",
+    ".gitignore",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "SECURITY.md",
+    "pyproject.toml",
+}
 
-LONG_FILES = {Path("exports/verify.py"): "an auditor takes it away as one file"}
-LONG_FUNCTIONS = "store/migrations/versions/"
-"""A version of the schema is a list of tables, however long."""
 
-# Put together here, so that this file does not break its own rule.
-REGISTRIES = [".".join(words) for words in (
-    ("pypi", "org"), ("pythonhosted", "org"), ("registry", "npmjs", "org"), ("proxy", "golang", "org"), ("crates", "io"),
-    ("repo1", "maven", "org"), ("repo", "maven", "apache", "org"), ("rubygems", "org"),
-)]  # fmt: skip
-ABSOLUTE = re.compile(r"(?<![\w.$}])/(?:" + "|".join(("work", "root", "Users", "opt/wheels")) + r")/")
+def leaves(model: type[BaseModel], prefix: str = "") -> dict[str, Any]:
+    """Every key of the settings by its dotted name, with its default."""
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            found |= leaves(field.annotation, f"{prefix}{name}.")
+        else:
+            found[prefix + name] = field.get_default(call_default_factory=True)
+    return found
+
+
+SETTINGS = leaves(Settings)
 
 
 def test_the_top_level_is_the_layout_that_the_documents_describe() -> None:
@@ -34,119 +56,6 @@ def test_the_top_level_is_the_layout_that_the_documents_describe() -> None:
     assert found == TOP_LEVEL
     described = text(Path("docs/architecture.md"))
     assert [name for name in PACKAGES if f"`{name}/`" not in described] == []
-
-
-def test_nothing_is_imported_relatively() -> None:
-    every = {**product(), **python("benchmarks", "tests")}
-    relative = [
-        f"{path}:{node.lineno}"
-        for path, module in every.items()
-        for node in ast.walk(module)
-        if isinstance(node, ast.ImportFrom) and node.level
-    ]
-    assert relative == []
-
-
-def test_files_are_short() -> None:
-    lengths = {path: text(path).count("\n") for path in {**product(), **python("benchmarks")}}
-    assert {path: n for path, n in lengths.items() if n > 400 and path not in LONG_FILES} == {}
-    assert statistics.median(lengths.values()) <= 150
-
-
-def test_functions_are_short() -> None:
-    """Lines of the body: a signature may be long for its options, a docstring for its contract."""
-    long = {
-        f"{path}:{node.lineno} {node.name}": lines
-        for path, module in {**product(), **python("benchmarks")}.items()
-        for node in ast.walk(module)
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (lines := body_lines(node)) > 40
-    }
-    assert {place: lines for place, lines in long.items() if not place.startswith(LONG_FUNCTIONS)} == {}
-
-
-def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
-    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
-    return (function.end_lineno or 0) - body[0].lineno + 1 if body else 0
-
-
-def test_body_lines_counts_the_body_alone() -> None:
-    source = 'def f(\n    a,\n    b,\n):\n    """Says.\n\n    More.\n    """\n    c = a\n    return c\n'
-    [function] = ast.parse(source).body
-    assert isinstance(function, ast.FunctionDef)
-    assert body_lines(function) == 2
-
-
-@pytest.mark.parametrize("path", [p for p in files() if p.name == "__init__.py"], ids=str)
-def test_importing_a_package_does_nothing(path: Path) -> None:
-    """A package's own file holds a docstring, imports, definitions and constants: no statement that acts."""
-    allowed = (ast.Import, ast.ImportFrom, ast.Assign, ast.AnnAssign, ast.FunctionDef, ast.ClassDef)
-    module = tree(path)
-    body = module.body[1:] if ast.get_docstring(module) is not None else module.body
-    assert [f"{path}:{node.lineno}" for node in body if not isinstance(node, allowed)] == []
-
-
-def test_nothing_is_discovered_by_import_and_no_module_holds_state() -> None:
-    faults = []
-    for path, module in product().items():
-        for node in ast.walk(module):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            faults += [f"{path}:{node.lineno} {n}" for n in names if n in ("pkgutil", "importlib", "importlib.metadata")]
-        for node in module.body:
-            value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-            empty = isinstance(value, ast.List) and not value.elts or isinstance(value, ast.Dict) and not value.keys
-            called = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("dict", "list", "set")
-            faults += [f"{path}:{node.lineno} a mutable module variable"] if empty or (called and not value.args) else []
-    assert faults == []
-
-
-def test_only_the_composition_root_reads_the_environment() -> None:
-    readers = {
-        str(path)
-        for path, module in product().items()
-        for node in ast.walk(module)
-        if isinstance(node, ast.Attribute) and node.attr in ("environ", "getenv", "environb") and path.parts[0] != "attestream"
-    }
-    assert readers == set()
-
-
-def test_every_module_class_and_function_of_the_product_says_what_it_is() -> None:
-    silent = [
-        f"{path}:{getattr(node, 'lineno', 1)} {getattr(node, 'name', 'module')}"
-        for path, module in product().items()
-        for node in (module, *module.body)
-        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)
-        and not getattr(node, "name", "").startswith("_")
-        and ast.get_docstring(node) is None
-    ]
-    assert silent == []
-
-
-def test_no_file_names_a_package_registry_or_a_place_on_one_machine() -> None:
-    faults = []
-    for path in files():
-        for number, line in enumerate(text(path).splitlines(), start=1):
-            faults += [f"{path}:{number} names {host}" for host in REGISTRIES if host in line]
-            faults += [
-                f"{path}:{number} {found[0]}" for found in ABSOLUTE.finditer(line) if path != Path(__file__).relative_to(ROOT)
-            ]
-    assert faults == []
-
-
-def test_every_file_of_text_ends_with_one_newline_and_has_no_trailing_space() -> None:
-    faults = []
-    for path in files():
-        content = text(path)
-        if not content or path.suffix in (".json", ".jsonl", ".csv", ".svg") or path.name == "LICENSE":
-            continue
-        if not content.endswith("\n") or content.endswith("\n\n"):
-            faults.append(f"{path}: does not end with one newline")
-        faults += [
-            f"{path}:{n}"
-            for n, line in enumerate(content.splitlines(), start=1)
-            if line != line.rstrip() and "tests" not in path.parts
-        ]
-    assert faults == []
 
 
 # -- requirements
@@ -249,3 +158,86 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
             reached.add(path)
             waiting += links.get(path, [])
     assert {path for path in documents() if path.parts[0] == "docs"} - reached == set()
+
+
+# -- what is registered is documented and tested
+
+
+@pytest.mark.parametrize("kind", SOURCE_TYPES.values(), ids=lambda kind: kind.name)
+def test_every_source_type_has_a_document_of_all_its_settings_and_tests(kind: SourceType) -> None:
+    module = kind.name.replace("-", "_")
+    assert Path(f"collectors/{module}.py") in files()
+    assert Path(f"tests/collectors/test_{module}.py") in files()
+    page = text(Path(f"docs/sources/{kind.name}.md"))
+    assert [key for key in kind.settings.model_fields if key != "type" and f"`{key}`" not in page] == []
+    assert f"type: {kind.name}" in page
+    assert f"(docs/sources/{kind.name}.md)" in text(Path("README.md"))
+
+
+@pytest.mark.parametrize("kind", ROUTE_TYPES.values(), ids=lambda kind: kind.name)
+def test_every_notifier_has_a_document_of_all_its_settings_and_tests(kind: RouteType) -> None:
+    assert Path(f"alerts/{kind.name}.py") in files()
+    assert Path(f"tests/alerts/test_{kind.name}.py") in files()
+    page = text(Path("docs/alerts.md"))
+    assert f"type: {kind.name}" in page
+    assert [key for key in kind.settings.model_fields if key != "type" and f"`{key}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", EXPORTERS)
+def test_every_exporter_is_named_in_a_document_and_in_tests(name: str) -> None:
+    pages = [path for path, content in documents().items() if path.parts[0] == "docs" and f"`{name}`" in content]
+    assert pages
+    tests = [path for path in files() if path.parts[:2] == ("tests", "exports") and path.suffix == ".py"]
+    assert [path for path in tests if f'"{name}"' in text(path)]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_in_the_table_with_its_default(name: str) -> None:
+    [row] = [line for line in text(Path("docs/operations.md")).splitlines() if line.startswith(f"| `{name}` |")]
+    default = SETTINGS[name]
+    if default not in (None, "", (), {}):
+        word = str(default).lower() if isinstance(default, bool) else str(default)
+        assert f"| `{word}` |" in row
+    assert len(row.split("|")[3].strip()) > 10
+
+
+def test_the_table_of_settings_holds_nothing_else() -> None:
+    section = text(Path("docs/operations.md")).partition("\n## Settings\n")[2].partition("\n## ")[0]
+    assert set(re.findall(r"^\| `([a-z_.]+)` \|", section, re.M)) == set(SETTINGS)
+
+
+def test_every_setting_is_set_in_a_test() -> None:
+    tested = text(Path("tests/attestream/test_settings.py"))
+    assert [name for name in SETTINGS if f'"{name}"' not in tested] == []
+
+
+@pytest.mark.parametrize("command", REGISTRY, ids=lambda command: command.name)
+def test_every_command_has_a_document_with_its_example_and_all_its_options(command: Command) -> None:
+    page = text(Path("docs/commands.md"))
+    section = page.partition(f"\n### `attestream {command.name}`\n")[2].partition("\n### ")[0].partition("\n## ")[0]
+    assert section
+    [example] = re.findall(r"^ *Example: (attestream .+)$", command.run.__doc__ or "", re.M)
+    assert f"\n    {example}\n" in section
+    every = page.partition("\n## ")[0]
+    assert [option for option in options(command) if option not in section and f"`{option}" not in every] == []
+
+
+def options(command: Command) -> list[str]:
+    """Long options of a command, as its signature declares them (typer takes the first name for a default until it looks)."""
+    hints = typing.get_type_hints(command.run, include_extras=True)
+    declared = [meta for hint in hints.values() for meta in getattr(hint, "__metadata__", ())]
+    names = [name for meta in declared for name in (meta.default, *(meta.param_decls or ())) if isinstance(name, str)]
+    return [name for name in names if name.startswith("--")]
+
+
+def test_options_finds_what_a_command_takes() -> None:
+    [create] = [command for command in REGISTRY if command.name == "export create"]
+    assert {"--from", "--to", "--out", "--control", "--known-at"} <= set(options(create))
+
+
+@pytest.mark.parametrize("command", REGISTRY, ids=lambda command: command.name)
+def test_every_command_is_run_in_a_test(command: Command) -> None:
+    """In tests/attestream a command is run by its words: "evidence", "verify"."""
+    words = ", ".join(f'"{word}"' for word in command.name.split())
+    tests = [path for path in files() if path.parts[:2] == ("tests", "attestream") and path.name.startswith("test_")]
+    assert [path for path in tests if words in text(path)]

@@ -26,6 +26,14 @@ ATTRIBUTES: Final = (
 )
 """The five attributes of ISO/IEC 27002:2022: name in the catalogue and in addresses, word on the page."""
 
+_IN_ORDER: Final = (
+    *("Preventive", "Detective", "Corrective"),
+    *("Confidentiality", "Integrity", "Availability"),
+    *("Identify", "Protect", "Detect", "Respond", "Recover"),
+    *("Governance_and_Ecosystem", "Protection", "Defence", "Resilience"),
+)
+_PLACE: Final = {value: place for place, value in enumerate(_IN_ORDER)}
+
 
 @dataclass(frozen=True, slots=True)
 class ControlInfo:
@@ -53,12 +61,12 @@ def order(control_id: str) -> tuple[int, ...]:
 
 
 def values_of(catalogue: Catalogue, attribute: str) -> list[tuple[str, int]]:
-    """The values of an attribute with how many controls have them, in alphabetical order."""
+    """The values of an attribute with how many controls have them, in the order of the standard, else by name."""
     counts: dict[str, int] = {}
     for info in catalogue.values():
         for value in info.attributes.get(attribute, ()):
             counts[value] = counts.get(value, 0) + 1
-    return sorted(counts.items())
+    return sorted(counts.items(), key=lambda item: (_PLACE.get(item[0], len(_PLACE)), item[0]))
 
 
 def spoken(value: str) -> str:

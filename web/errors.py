@@ -27,10 +27,3 @@ class BadParameter(WebError):
         super().__init__(f"{name}: {message}")
         self.name = name
         self.message = message
-
-
-class Forbidden(WebError):
-    """This viewer may not see it."""
-
-    status = 403
-    title = "Not allowed"

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from store.errors import StoreError
+from store.errors import StoreError, VerificationError
 from web.errors import BadParameter, WebError
 from web.security import add_headers
 from web.templating import render
@@ -59,6 +59,11 @@ def _web_error(request: Request, error: Exception) -> Response:
 
 def _store_error(request: Request, error: Exception) -> Response:
     """A cursor of another list is the asker's mistake; everything else of the store is ours."""
+    if isinstance(error, VerificationError):
+        detail = (
+            f"What is stored is not what the log committed to: {error}. Keep this database and run: attestream evidence verify"
+        )
+        return answer(request, 500, "Integrity failure", detail)
     if type(error) is StoreError and request.query_params.get("after"):
         return answer(request, 400, BadParameter.title, f"after: {error}", parameter="after")
     detail = f"The store cannot be read at the moment: {error}"

@@ -47,10 +47,22 @@ def ago_mark(context: Context, micros: int) -> Markup:
 
 
 @pass_context
+def age_mark(context: Context, micros: int) -> Markup:
+    """How long ago without "ago", for narrow columns."""
+    return time_mark(micros, words.duration(context["now"] - micros))
+
+
+@pass_context
 def when_mark(context: Context, micros: int) -> Markup:
     """When and how long ago: 14:22, 38 min. The exact time is in its title."""
     now = context["now"]
     return time_mark(micros, f"{words.clock_time(micros, now)}, {words.duration(now - micros)}")
+
+
+@pass_context
+def at_mark(context: Context, micros: int) -> Markup:
+    """When, with the time of day, the exact time in its title."""
+    return time_mark(micros, words.day_and_time(micros, context["now"]))
 
 
 def exact_mark(micros: int) -> Markup:
@@ -100,7 +112,10 @@ def environment() -> Environment:
     )
     env.filters.update(
         ago=ago_mark,
+        age=age_mark,
+        at=at_mark,
         when=when_mark,
+        day=words.day_of,
         exact=exact_mark,
         short=short_mark,
         raw_text=raw_mark,
@@ -114,7 +129,16 @@ def environment() -> Environment:
         state_word=words.state_word,
         spoken=catalogue.spoken,
     )
-    env.globals.update(asset=asset, links=links, themes=catalogue.THEMES, attribute_names=catalogue.ATTRIBUTES)
+    env.globals.update(
+        asset=asset,
+        links=links,
+        themes=catalogue.THEMES,
+        attribute_names=catalogue.ATTRIBUTES,
+        values_of=catalogue.values_of,
+        spoken_values=lambda of, name: [(v, catalogue.spoken(v)) for v, _ in catalogue.values_of(of, name)],
+        spoken_states=lambda states: [(s, words.state_word(s)) for s in states],
+        same=lambda values: [(v, v) for v in values],
+    )
     return env
 
 

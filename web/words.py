@@ -26,6 +26,7 @@ STATE_WORDS: Final = {
 }
 """The words of states, everywhere the same. The same names are the classes that give colour and shape."""
 
+_NAMES: Final = {"\0": "NUL", "\a": "BEL", "\b": "BS", "\t": "TAB", "\n": "LF", "\r": "CR", "\x1b": "ESC", "\x7f": "DEL"}
 _BREAKS_LINES: Final = frozenset("\u2028\u2029")
 
 
@@ -62,12 +63,12 @@ def sentence(text: str) -> str:
 
 
 def duration(micros: int) -> str:
-    """A length of time in its largest fitting unit: "12 s", "38 min", "5 h", "14 d"."""
+    """A length of time in its largest fitting unit: "12 s", "38 min", "5 h", "14 d", "3 y"."""
     micros = abs(micros)
     for unit, word, below in ((SECOND, "s", MINUTE), (MINUTE, "min", HOUR), (HOUR, "h", 2 * DAY)):
         if micros < below:
             return f"{micros // unit} {word}"
-    return f"{number(micros // DAY)} d"
+    return f"{number(micros // DAY)} d" if micros < 1000 * DAY else f"{number(micros // (365 * DAY))} y"
 
 
 def ago(then: int, now: int) -> str:
@@ -95,6 +96,12 @@ def clock_time(micros: int, now: int) -> str:
     if 0 <= now - micros < 6 * DAY:
         return f"{then:%a %H:%M}"
     return f"{then.day} {then:%b}" if then.year == today.year else f"{then.day} {then:%b %Y}"
+
+
+def day_and_time(micros: int, now: int) -> str:
+    """When, always with the time of day: "14:22" today, "Mon 14:22" within a week, else "10 Nov 14:22"."""
+    short = clock_time(micros, now)
+    return short if ":" in short else f"{short} {moment_of(micros):%H:%M}"
 
 
 def moment_of(micros: int) -> datetime:
@@ -132,11 +139,8 @@ def is_hidden(character: str) -> bool:
 
 
 def picture(character: str) -> str:
-    """A sign that stands for a hidden character: "␛" for ESC, "⟨U+202E⟩" for the rest."""
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"⟨U+{code:04X}⟩"
+    """What stands for a hidden character: "⟨ESC⟩", "⟨U+202E⟩"."""
+    return f"⟨{_NAMES.get(character, f'U+{ord(character):04X}')}⟩"
 
 
 def visible(text: str, keep: str = "") -> str:

@@ -37,11 +37,11 @@ def run(
 
 
 def _once(parts: Parts) -> int:
-    stop = threading.Event()
+    stop, alerts = threading.Event(), alert_role(parts)
     with _stops_on_signals(stop), collecting() as bar:
         done = run_once(parts, bar, stop=stop)
-    alert_role(parts).run_once()
     report(done)
+    alerts.run_once()
     if stop.is_set():
         raise KeyboardInterrupt
     return Exit.FAILED if any(w.state == "failed" or w.errors for w in done.windows) else Exit.DONE

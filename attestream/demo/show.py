@@ -113,8 +113,9 @@ def _settings(stage: Stage, endpoint: str, webhook: str) -> None:
             "routes": [
                 {
                     "name": "on-call",
-                    "notifier": "webhook",
+                    "type": "webhook",
                     "url": webhook,
+                    "hosts": ["127.0.0.1"],
                     "secret_file": str(secret),
                     "allow_http": True,
                     "allow_private": True,

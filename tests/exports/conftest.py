@@ -53,15 +53,8 @@ START = parse_time("2026-11-01T00:00:00Z")
 END = START + DAY
 ROOT = Path(__file__).resolve().parents[2]
 HOSTILE = (
-    "=cmd|' /C calc'!A0",
-    "+1+1",
-    "-2+3",
-    "@SUM(A1)",
-    '"\n=1+1',
-    "../../etc/passwd",
-    "a;=1+1",
-    "\u202egnp.exe",
-    "\uff1d1+1",
+    *("=cmd|' /C calc'!A0", "+1+1", "-2+3", "@SUM(A1)", '"\n=1+1', "../../etc/passwd"),
+    *("a;=1+1", "\u202egnp.exe", "\uff1d1+1", "\tTAB", "\r=CR"),
 )
 
 
@@ -89,8 +82,13 @@ MAPPINGS = {
 }
 
 
+Events = Callable[[str], Sequence[Judged]]
+
+
 class World:
     """A store with a clock of its own, and short ways to fill it."""
+
+    start, end, hostile = START, END, HOSTILE
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.now = folder, START
@@ -183,14 +181,13 @@ class World:
 def tell_story(world: World) -> None:
     """About 70 entries: findings that open and close, evidence, a dead letter, a conflict, a gap of two windows, two sources."""
     world.activate()
-    hostile = [*HOSTILE, "\tTAB", "\r=CR"]
     for hour in range(6):
         at = START + hour * HOUR
 
         def main(attempt: str, hour: int = hour, at: int = at) -> list[Judged]:
             say = [
                 world.event("aws-main", f"sign-in-{hour}", at + MINUTE, "sign-in", window=attempt),
-                world.event("aws-main", hostile[hour], at + 2 * MINUTE, "sign-in", window=attempt, account=hostile[hour + 5]),
+                world.event("aws-main", HOSTILE[hour], at + 2 * MINUTE, "sign-in", window=attempt, account=HOSTILE[hour + 5]),
                 world.event("aws-main", f"nobody-{hour}", at + 3 * MINUTE, None, window=attempt),
             ]
             if hour == 1:
@@ -261,12 +258,12 @@ def run_verifier(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
     return run
 
 
-Edits = Mapping[str, "bytes | None | Callable[[bytes], bytes]"]
+Edits = Mapping[str, "bytes | Callable[[bytes], bytes] | None"]
 
 
 @pytest.fixture(scope="session")
 def edit() -> Callable[..., bytes]:
-    """Rebuilds a bundle with members changed (bytes, or a function of them), removed (None) or added; the manifest is made to fit.
+    """Rebuilds a bundle with members changed (bytes, or a function of them), removed (None) or added, and a manifest to fit.
 
     This is what a forger without the key can do: all that is not bound to the signature is put right.
     """

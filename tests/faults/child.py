@@ -6,6 +6,7 @@ One JSON object a line: {"argv", "probe", "strikes", "output"} is answered by {"
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import signal
@@ -46,6 +47,7 @@ def run(asked: dict[str, Any]) -> int:
         os.dup2(descriptor, number)
     if asked["uid"]:
         os.setresuid(asked["uid"], asked["uid"], asked["uid"])
+    faulthandler.register(signal.SIGUSR1)  # a run that hangs can be asked where
     install(Probe(Path(asked["probe"])), [Strike(**strike) for strike in asked["strikes"]])
     sys.argv = ["attestream", *asked["argv"]]
     try:

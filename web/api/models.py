@@ -105,7 +105,7 @@ class ControlDetail(ControlOut):
 
 
 class FindingOut(BaseModel):
-    """What one mapping says of one subject. `cites`: log indexes of the evidence of its last change."""
+    """What one mapping says of one subject. `entry`: the log index of its last change; `cites`: those of the evidence for it."""
 
     mapping: str
     title: str
@@ -117,7 +117,7 @@ class FindingOut(BaseModel):
     part: str
     state: str
     since: str
-    index: int
+    entry: int
     cites: list[int]
     reason: str
     errors: int
@@ -209,7 +209,7 @@ class DriftOut(BaseModel):
     level: str
     event_time: str
     recorded_at: str
-    index: int | None
+    entry: int | None
     delivery: str
     text: str
 
@@ -232,7 +232,7 @@ class WindowOut(BaseModel):
     asked: Period
     registered_at: str
     closed_at: str | None
-    index: int | None
+    entry: int | None
     counts: CountsOut
     files: int
     records: int

@@ -20,7 +20,7 @@ def sources(site: SiteOf) -> Page[SourceOut]:
     return Page(items=[rows.source(s) for s in site.query.sources(site.clock())], next=None)
 
 
-@router.get("/sources/{name}/windows")
+@router.get("/sources/{name:path}/windows")
 def windows(
     request: Request, response: Response, site: SiteOf, name: str, after: Cursor = "", limit: Limit = PAGE
 ) -> Page[WindowOut]:

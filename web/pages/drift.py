@@ -29,6 +29,13 @@ def drift(
         limit,
     )
     filters = {"since": since, "control": control, "kind": kind}
-    follow = rows[-1].cursor if more else ""
-    shown = {"filters": filters, "after": after, "limit": limit, "kinds": DRIFT_KINDS}
-    return render(request, "drift.html", rows=rows, next=follow, **shown)
+    return render(
+        request,
+        "drift.html",
+        rows=rows,
+        next=rows[-1].cursor if more else "",
+        filters=filters,
+        after=after,
+        limit=limit,
+        kinds=DRIFT_KINDS,
+    )

@@ -45,7 +45,7 @@ def overview(request: Request, site: SiteOf, asked: AsOfParam, attributes: Attri
     whole = dict(tally([tile for row in theme_rows(site.catalogue, statuses, ControlFilter({})) for tile in row.tiles]))
     head = _headline(site, asked, statuses, whole, start, until, named=begin is not None)
     drifts = _drifts(site, asked, start, until)
-    changes = group(drifts)
+    changes = group(drifts, {m.id: dict(m.controls) for m in site.query.mappings()})
     return render(
         request,
         "overview.html",

@@ -24,7 +24,7 @@ def sources(request: Request, site: SiteOf) -> HTMLResponse:
     return render(request, "sources.html", sources=source_rows(site.query, now))
 
 
-@router.get("/sources/{name}")
+@router.get("/sources/{name:path}")
 def source(request: Request, site: SiteOf, name: str, after: Cursor = "", limit: Limit = PAGE) -> HTMLResponse:
     """One source: its counts, what is covered of each part, its windows."""
     now = site.clock()

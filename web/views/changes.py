@@ -19,6 +19,7 @@ _RANK: Final = {
     ControlState.NOT_SATISFIED: 3,
 }
 _LOUD: Final = {"not-satisfied": 0, "failing": 0, "error": 1, "gap": 1, "stale": 2}
+_STRENGTH: Final = {"strong": 0, "partial": 1, "weak": 2}
 _CLASS: Final = {
     "failing": "not-satisfied",
     "gap": "stale",
@@ -111,11 +112,12 @@ def newly(moved: Moves) -> str:
     return f"{counted(len(moved.assessed), 'control')} assessed for the first time" if moved.assessed else ""
 
 
-def group(drifts: Iterable[DriftView]) -> list[Change]:
+def group(drifts: Iterable[DriftView], strengths: Mapping[str, Mapping[str, str]]) -> list[Change]:
     """One line per finding's mapping and state, per control's change, per source: worst first, then newest.
 
-    `drifts` come newest first. Of one finding only the newest counts. A control's change that a finding caused is told in the
-    finding's line; those that silence or time caused are told together where they are the same.
+    `drifts` come newest first; of one finding only the newest counts. A control's change that a finding caused is told in the
+    finding's line; those that silence or time caused are told together where they are the same. `strengths` says by mapping how
+    strongly it speaks to each control: the strongest is named first.
     """
     seen: set[tuple[str, ...]] = set()
     lines: dict[tuple[str, ...], Change] = {}
@@ -139,7 +141,8 @@ def group(drifts: Iterable[DriftView]) -> list[Change]:
         if drift.event_time > change.drift.event_time:
             change.drift = drift
     for change in lines.values():
-        change.controls.sort(key=order)
+        weights = strengths.get(change.drift.mapping or "", {})
+        change.controls.sort(key=lambda c: (_STRENGTH.get(weights.get(c, ""), 3), order(c)))
     return sorted(lines.values(), key=lambda c: (_LOUD.get(c.drift.after, 3), -c.drift.event_time))
 
 

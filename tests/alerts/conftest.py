@@ -1,0 +1,213 @@
+"""What tests of alerts share: a real store with drift written into its tables, a clock, notifiers that do as told."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import Engine, select
+
+from alerts.base import Alert
+from alerts.deliver import Deliverer
+from alerts.routes import Filters, Route
+from store import schema
+from store.open import open_store
+from store.records import DAY, MINUTE, MappingRecord
+from store.sql import upsert
+from store.sqlite_driver import reading, writing
+
+START = 20_000 * DAY
+ACCOUNT = "111122223333"
+
+
+@dataclass
+class World:
+    """A store whose drift is written by hand, in the shape in which an append writes it. Times are minutes after START."""
+
+    engine: Engine
+    now: int = START
+    size: int = 0
+
+    def clock(self) -> int:
+        return self.now
+
+    def pass_(self, minutes: float) -> None:
+        self.now += int(minutes * MINUTE)
+
+    def mapping(self, id_: str, title: str = "", level: str = "high", controls: Sequence[str] = ("A.8.15",)) -> None:
+        record = MappingRecord(
+            id=id_,
+            title=title or id_,
+            digest="d",
+            kind="log",
+            types=("log.aws.cloudtrail",),
+            finding="not-satisfied",
+            silence=False,
+            controls=tuple((control, "strong") for control in controls),
+            level=level,
+            quiet_for=DAY,
+            max_age=DAY,
+        )
+        row = {"id": id_, "digest": "d", "held": 0, "active": True, "record": msgspec.json.encode(record)}
+        with writing(self.engine) as connection:
+            connection.execute(upsert(schema.mapping, ["id"], ["record"]), row)
+
+    def finding(
+        self,
+        mapping: str,
+        name: str,
+        before: str,
+        after: str,
+        at: float = 0,
+        *,
+        account: str = ACCOUNT,
+        level: str = "high",
+        controls: str = "A.8.15",
+        delivery: str = "alert",
+        source: str = "trail",
+        title: str = "",
+        cites: Sequence[int] = (),
+    ) -> int:
+        """A change of one finding: its entry, its row, its present row, its drift. Returns the drift's id."""
+        subject = hashlib.sha256(name.encode()).digest()[:16]
+        time, idx = START + int(at * MINUTE), self._entry({"cites": list(cites) or "due"})
+        with writing(self.engine) as connection:
+            full = name if name == account else f"{account}/{name}"
+            connection.execute(upsert(schema.handle, ["handle"], []), {"handle": subject, "name": full})
+            part = self._part(connection, source, f"{account}/eu-west-1")
+            row = {"mapping": mapping, "subject": subject, "event_time": time, "idx": idx, "state": after}
+            connection.execute(schema.finding_row.insert(), row)
+            present = {"part_id": part, "silence": False, "since": time, "row_idx": idx, "row_time": time, "input_time": time}
+            present |= {"mapping": mapping, "subject": subject, "state": after, "errors": 0}
+            changed = ["state", "since", "row_idx", "row_time", "input_time"]
+            connection.execute(upsert(schema.finding, ["mapping", "subject"], changed), present)
+        return self.drift(
+            "finding",
+            f"finding/{mapping}/{account}",
+            before,
+            after,
+            at,
+            mapping=mapping,
+            subject=subject,
+            account=account,
+            source=source,
+            controls=controls,
+            level=level,
+            delivery=delivery,
+            idx=idx,
+            text=title or mapping,
+        )
+
+    def control(self, id_: str, before: str, after: str, at: float = 0, delivery: str = "alert") -> int:
+        stale = "stale" in (before, after)
+        level = "medium" if after in ("stale", "not-satisfied") else "informational"
+        key = f"control/{id_}/{'stale' if stale else 'state'}"
+        return self.drift("control", key, before, after, at, controls=id_, level=level, source="trail", delivery=delivery)
+
+    def source(self, what: str, before: str, after: str, text: str, at: float = 0, kind: str = "source", name: str = "trail") -> int:
+        return self.drift(kind, f"source/{name}//{what}", before, after, at, level="high", source=name, text=text)
+
+    def baseline(self, part: str = f"{ACCOUNT}/eu-west-1", at: float = 0, name: str = "trail") -> int:
+        key = f"source/{name}/{part}/baseline"
+        more = {"account": part.split("/")[0], "source": name, "level": "informational", "text": f"{name}: first complete window of {part}"}
+        return self.drift("baseline", key, "", "complete", at, **more)
+
+    def drift(self, kind: str, key: str, before: str, after: str, at: float = 0, **more: Any) -> int:
+        row = {"mapping": None, "subject": None, "account": "", "source": "", "controls": "", "level": "high", "idx": None}
+        row |= {"delivery": "alert", "text": "", "recorded_at": self.now, "event_time": START + int(at * MINUTE), **more}
+        with writing(self.engine) as connection:
+            inserted = connection.execute(schema.drift.insert().values(kind=kind, key=key, before=before, after=after, **row))
+        return int(inserted.inserted_primary_key[0])
+
+    def rows(self, route: str | None = None) -> list[Any]:
+        table = schema.delivery
+        query = select(table).order_by(table.c.drift_id, table.c.route)
+        with reading(self.engine) as connection:
+            return list(connection.execute(query if route is None else query.where(table.c.route == route)))
+
+    def states(self, route: str) -> list[str]:
+        return [row.state for row in self.rows(route)]
+
+    def _part(self, connection: Any, source: str, part: str) -> int:
+        table = schema.part
+        connection.execute(upsert(table, ["source", "part"], []), {"source": source, "part": part})
+        return int(connection.execute(select(table.c.id).where(table.c.source == source, table.c.part == part)).scalar_one())
+
+    def _entry(self, fields: dict[str, Any]) -> int:
+        self.size += 1
+        row = {"idx": self.size, "type": "finding", "recorded_at": self.now, "metadata": msgspec.json.encode(fields), "leaf": b""}
+        with writing(self.engine) as connection:
+            connection.execute(schema.entry.insert(), row)
+        return self.size
+
+
+@dataclass
+class Recorder:
+    """Keeps what it is given; `fail` is asked first and may raise."""
+
+    fail: Callable[[Alert], None] = lambda _alert: None
+    tried: list[Alert] = field(default_factory=list)
+    alerts: list[Alert] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def notify(self, alert: Alert) -> None:
+        with self.lock:
+            self.tried.append(alert)
+        self.fail(alert)
+        with self.lock:
+            self.alerts.append(alert)
+
+    def said(self) -> list[tuple[str, str]]:
+        return [(alert.action.value, alert.key) for alert in self.alerts]
+
+    def actions(self) -> list[str]:
+        return [alert.action.value for alert in self.alerts]
+
+
+@dataclass
+class Desk:
+    """One route to a recorder over a world."""
+
+    world: World
+    recorder: Recorder
+    route: Route
+    deliverer: Deliverer
+
+    def run(self) -> list[Alert]:
+        """One pass; returns what it delivered."""
+        before = len(self.recorder.alerts)
+        self.deliverer.run_once()
+        return self.recorder.alerts[before:]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    yield World(store.engine)
+    store.engine.dispose()
+
+
+@pytest.fixture
+def make_desk(world: World) -> Callable[..., Desk]:
+    def make(fail: Callable[[Alert], None] | None = None, link: str = "", **filters: Any) -> Desk:
+        recorder = Recorder(fail) if fail is not None else Recorder()
+        route = Route("desk", recorder, Filters(**filters))
+        return Desk(world, recorder, route, Deliverer(world.engine, [route], world.clock, link, jitter=lambda: 0.5))
+
+    return make
+
+
+@pytest.fixture
+def desk(make_desk: Callable[..., Desk]) -> Desk:
+    return make_desk()
+
+
+@pytest.fixture
+def make_world() -> Callable[[Path], World]:
+    return lambda folder: World(open_store(f"sqlite:///{folder}/store.db").engine)

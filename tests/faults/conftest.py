@@ -1,0 +1,79 @@
+"""What the fault tests share: the delivered files, the mappings, the fork server, and what an undisturbed run comes to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults import rules
+from tests.faults.observe import Observed, observe
+from tests.faults.whole import check_whole
+from tests.faults.world import Installation, Run, Server, copy_mappings, deliver
+
+HOURS = 96
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    with Server() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def mappings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = copy_mappings(tmp_path_factory.mktemp("rules") / "rules", rules.BUILTIN)
+    rules.write(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def delivered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four days of two Regions: some 3,000 records in 600 files, twenty of them spoilt."""
+    folder = tmp_path_factory.mktemp("delivered")
+    deliver(folder, HOURS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four hours only, for runs that are traced system call by system call."""
+    folder = tmp_path_factory.mktemp("few")
+    deliver(folder, 7)
+    return folder
+
+
+Install = Callable[..., Installation]
+
+
+@pytest.fixture
+def install(server: Server, delivered: Path, mappings: Path, tmp_path: Path) -> Install:
+    made: list[Installation] = []
+
+    def make(files: Path = delivered, **more: Any) -> Installation:
+        made.append(Installation(server, tmp_path / f"installation-{len(made)}", files, mappings, **more))
+        return made[-1]
+
+    return make
+
+
+class Undisturbed:
+    """A run that nothing disturbs: what came of it, and how often it began each operation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self.run: Run = installation.run()
+        check_whole(installation.store, installation.checkpoints)
+        self.outcome: Observed = observe(installation.store)
+        self.begun = self.run.probe.begun()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(server: Server, delivered: Path, mappings: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    return Undisturbed(Installation(server, tmp_path_factory.mktemp("undisturbed") / "a", delivered, mappings))
+
+
+@pytest.fixture(scope="session")
+def undisturbed_few(server: Server, few: Path, mappings: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
+    return Undisturbed(Installation(server, tmp_path_factory.mktemp("undisturbed") / "b", few, mappings))

@@ -1,0 +1,49 @@
+"""I2: a cursor is never ahead of durable data."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import zlib
+from pathlib import Path
+
+from tests.faults.observe import Tables
+from tests.faults.world import Installation, pending
+
+
+def record_ids(path: Path) -> list[str]:
+    """The ids of the whole records of a file; those that cannot be had need not be there."""
+    try:
+        found = json.loads(gzip.decompress(path.read_bytes()))["Records"]
+    except (EOFError, OSError, ValueError, zlib.error):
+        return []
+    return [record["eventID"] for record in found if isinstance(record, dict) and "eventTime" in record]
+
+
+def check_cursor(installation: Installation) -> int:
+    """Every record of every file that the cursor has passed is in the store, or in the stream behind the store's position.
+
+    Returns how many records were looked for.
+    """
+    if not installation.store.exists():
+        return 0
+    tables = Tables(installation.store)
+    if not tables.rows("select 1 from sqlite_master where name = 'source'"):
+        return 0
+    found = tables.rows("select cursor_end from source where name = 'trail'")
+    end = found[0]["cursor_end"] if found else None
+    if end is None:
+        return 0
+    key = tables.one("select value from meta where name = 'seen_key'")
+    seen = {row["key"] for row in tables.rows("select key from seen")}
+    positions = {row["partition"]: row["position"] for row in tables.rows("select * from position")}
+    waiting = {event.id for event in pending(installation.stream, positions)}
+    looked = 0
+    for path in installation.files.rglob("*.json.gz"):
+        if path.stat().st_mtime_ns // 1000 <= end:
+            for id_ in record_ids(path):
+                looked += 1
+                digest = hashlib.blake2b(b"\0" + id_.encode(), digest_size=16, key=key).digest()
+                assert digest in seen or id_ in waiting, f"I2: {id_} of {path.name} is behind the cursor and nowhere"
+    return looked
