@@ -11,10 +11,11 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as RowOf
 
-from pipeline.fold import Step, fold_open, fold_silence, fold_spoken, join
+from pipeline.fold import Step, fold_open, fold_silence, fold_spoken
+from pipeline.posture import covered
 from store import schema
 from store.active import ActiveSet, load_active
-from store.changes import Input, Row, Stretch
+from store.changes import Input, PartView, Row, Stretch
 from store.errors import VerificationError
 from store.records import HOUR, State, Verdict
 from store.view import silence_floor
@@ -27,8 +28,9 @@ def refold(connection: Connection) -> None:
     Rows of a mapping that is no longer held, or that changed since, were made by a set that is not the active one: their entries
     prove them, and they are not folded again here.
     """
-    active = load_active(connection, read_head(connection).mapping_set)
-    stretches, lateness = _coverage(connection)
+    head = read_head(connection)
+    active = load_active(connection, head.mapping_set, head.set_idx)
+    parts = _parts(connection)
     finding = schema.finding
     for row in connection.execute(select(finding).order_by(finding.c.row_idx)).all():
         if not active.holds(row.mapping, row.silence):
@@ -36,17 +38,19 @@ def refold(connection: Connection) -> None:
         floor = _floor(connection, active, row)
         if floor is not None:
             base, standing = _standing(connection, row, floor)
-            _compare(row.mapping, base, standing, _steps(connection, active, row, base, stretches, lateness))
+            _compare(row.mapping, base, standing, _steps(connection, active, row, base, parts))
 
 
-def _coverage(connection: Connection) -> tuple[dict[int, list[Stretch]], dict[int, int]]:
-    """Coverage and lateness by part."""
+def _parts(connection: Connection) -> dict[int, PartView]:
+    """Every part with its coverage and lateness."""
     stretches: dict[int, list[Stretch]] = defaultdict(list)
     for row in connection.execute(select(schema.coverage)):
         stretches[row.part_id].append(Stretch(row.start, row.end, row.held, row.joins, row.bridge, row.idx))
-    of = {r.name: r.lateness for r in connection.execute(select(schema.source.c.name, schema.source.c.lateness))}
-    parts = connection.execute(select(schema.part.c.id, schema.part.c.source))
-    return stretches, {r.id: of.get(r.source, HOUR) for r in parts}
+    late = {r.name: r.lateness for r in connection.execute(select(schema.source.c.name, schema.source.c.lateness))}
+    return {
+        row.id: PartView(row.id, row.source, row.part, late.get(row.source, HOUR), tuple(stretches[row.id]), None, baseline=False)
+        for row in connection.execute(select(schema.part))
+    }
 
 
 def _floor(connection: Connection, active: ActiveSet, row: RowOf[Any]) -> int | None:
@@ -73,26 +77,19 @@ def _standing(connection: Connection, row: RowOf[Any], floor: int) -> tuple[Stat
 
 
 def _steps(
-    connection: Connection,
-    active: ActiveSet,
-    row: RowOf[Any],
-    base: State | None,
-    stretches: dict[int, list[Stretch]],
-    lateness: dict[int, int],
+    connection: Connection, active: ActiveSet, row: RowOf[Any], base: State | None, parts: dict[int, PartView]
 ) -> tuple[Step, ...]:
     held = active.mappings[row.mapping]
-    record = held.record
+    record, part = held.record, parts[row.part_id]
     applied = (0, -1)  # what time alone did last may be applied or wait; `_compare` takes both
     if row.silence:
-        late = lateness.get(row.part_id, HOUR)
-        return fold_silence(base, stretches[row.part_id], held.held, late, record.max_age, applied).steps
+        return fold_silence(base, part.stretches, held.held, part.lateness, record.max_age, applied).steps
     table = schema.tag
     rows = connection.execute(select(table).where(table.c.mapping == row.mapping, table.c.subject == row.subject))
     inputs = [Input(r.event_time, r.idx, Verdict(r.verdict), r.part_id, r.fresh_at) for r in rows]
     if record.finding == "satisfied":
         return fold_spoken(base, None, inputs, record.max_age, applied).steps
-    spans = {part_id: join(found, held.held) for part_id, found in stretches.items()}
-    return fold_open(base, None, inputs, spans, lateness, record.quiet_for).steps
+    return fold_open(base, None, inputs, covered(parts, held.held), record.quiet_for).steps
 
 
 def _compare(mapping: str, base: State | None, standing: dict[int, Row], steps: tuple[Step, ...]) -> None:

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from attestream.errors import SettingsError
+from attestream.lease import LocalLease
 from attestream.settings import Settings
 from collectors.base import Collector
 from collectors.registry import build
@@ -70,9 +71,9 @@ class Parts:
         return ledger
 
     @cached_property
-    def lease(self) -> Lease:
+    def lease(self) -> LocalLease:
         """The lease of the collect role."""
-        return Lease(self.store.engine, clock=self.store.clock)
+        return LocalLease(Lease(self.store.engine, clock=self.store.clock), self.settings.folder / "collect.lock")
 
     @cached_property
     def collectors(self) -> Sequence[Collector]:

@@ -30,6 +30,9 @@ HEADER: Final = "\ufeff" + ",".join(f'"{name}"' for name in COLUMNS) + "\r\n"
 """The byte order mark makes spreadsheets read UTF-8."""
 
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_PLAIN: Final = re.compile("(?:[A-Za-z0-9][A-Za-z0-9._:/-]*)?")
+"""Most cells: nothing here can run, and it needs no other look."""
+
 _RUNS: Final = re.compile('(^|[\t\r\n;,|"])( *[=+\\-@\uff1d\uff0b\uff0d\uff20])')
 
 
@@ -38,6 +41,8 @@ def cell(text: str) -> str:
 
     Control characters, and those that reverse the direction of text, become U+FFFD. The exact text stands in details.jsonl.
     """
+    if _PLAIN.fullmatch(text):
+        return f'"{text}"'
     if text[:1] in ("\t", "\r", "\n"):
         text = "'" + text
     text = _CONTROL.sub("\ufffd", _RUNS.sub(r"\1'\2", text))

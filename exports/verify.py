@@ -815,6 +815,8 @@ def csv_row(index: int, entry: dict[str, Any], detail: dict[str, Any] | None, di
 
 
 def csv_cell(text: str) -> str:
+    if re.fullmatch("(?:[A-Za-z0-9][A-Za-z0-9._:/-]*)?", text):  # most cells need no other look
+        return f'"{text}"'
     if text[:1] in ("\t", "\r", "\n"):
         text = "'" + text
     text = re.sub('(^|[\t\r\n;,|"])( *[=+\\-@\uff1d\uff0b\uff0d\uff20])', r"\1'\2", text)

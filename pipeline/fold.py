@@ -9,11 +9,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from store.changes import Input, Row, Stretch
-from store.records import HOUR, State, Verdict
+from store.records import State, Verdict
 
 Span = tuple[int, int]
 _SILENT = (State.SATISFIED, State.NOT_ASSESSED, State.STALE)
 _CLOSES = {Verdict.UNTIL: "undone", Verdict.CLOSED: "closed by a person"}
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A part by (source, part): the delivery spans that are covered, and its source's lateness."""
+
+    name: tuple[str, str]
+    spans: Sequence[Span]
+    lateness: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +74,22 @@ def quiet_point(spans: Sequence[Span], lateness: int, after: int, need: int) -> 
     return None, reached + left + lateness
 
 
-def _order(inputs: Iterable[Input]) -> list[Input]:
-    return sorted(inputs, key=lambda i: (i.event_time, i.verdict is Verdict.MATCHED, i.idx))
+def _order(inputs: Iterable[Input], parts: Mapping[int, Covered]) -> list[Input]:
+    """By event time; what is said at the same time by what it says itself, as far as that makes a difference."""
+
+    def key(item: Input) -> tuple[int, bool, int, tuple[str, str], int]:
+        name = parts[item.part_id].name if item.part_id in parts else ("", "")
+        return item.event_time, item.verdict is Verdict.MATCHED, item.fresh_at, name, item.idx
+
+    return sorted(inputs, key=key)
 
 
 def fold_open(
-    base: State | None,
-    matched: Input | None,
-    inputs: Sequence[Input],
-    spans: Mapping[int, Sequence[Span]],
-    lateness: Mapping[int, int],
-    quiet_for: int,
+    base: State | None, matched: Input | None, inputs: Sequence[Input], parts: Mapping[int, Covered], quiet_for: int
 ) -> Folded:
     """A not-satisfied log mapping: a match opens, an `until` match closes, so does `quiet_for` of covered time without a match.
 
-    `spans` are the delivery spans per part, `lateness` that of the part's source; the part of the last match must be covered.
+    The part of the last match is the one that must be covered.
     """
     steps: list[Step] = []
     state, last = base, matched
@@ -87,9 +97,10 @@ def fold_open(
     def quiet() -> tuple[int | None, int | None]:
         if state is not State.NOT_SATISFIED or last is None:
             return None, None
-        return quiet_point(spans.get(last.part_id, ()), lateness.get(last.part_id, HOUR), last.event_time, quiet_for)
+        part = parts[last.part_id]
+        return quiet_point(part.spans, part.lateness, last.event_time, quiet_for)
 
-    for item in _order(inputs):
+    for item in _order(inputs, parts):
         point, _ = quiet()
         if point is not None and point <= item.event_time:
             steps.append(Step(point, State.CLOSED, (), "no further match in covered time"))
@@ -118,11 +129,11 @@ def fold_spoken(base: State | None, matched: Input | None, inputs: Sequence[Inpu
     """
     steps: list[Step] = []
     state, last = base, matched
-    for item in _order(inputs):
+    for item in _order(inputs, {}):
         if item.verdict is Verdict.MATCHED and item.fresh_at + max_age <= item.event_time:
             continue  # dated so far ahead of its collection that it was never fresh
-        if last is not None and state is State.SATISFIED and last.fresh_at + max_age <= item.event_time:
-            steps.append(Step(last.fresh_at + max_age, State.STALE, (), "not said again in time"))
+        if last is not None and state is State.SATISFIED and _stale_at(last, max_age) <= item.event_time:
+            steps.append(Step(_stale_at(last, max_age), State.STALE, (), "not said again in time"))
             state = State.STALE
         if item.verdict is Verdict.MATCHED:
             if state is not State.SATISFIED:
@@ -133,10 +144,15 @@ def fold_spoken(base: State | None, matched: Input | None, inputs: Sequence[Inpu
             state = State.ERROR
     if state is not State.SATISFIED or last is None:
         return Folded(tuple(steps), last)
-    due_at = last.fresh_at + max_age
+    due_at = _stale_at(last, max_age)
     if due[0] <= due_at <= due[1]:
         return Folded((*steps, Step(due_at, State.STALE, (), "not said again in time")), last)
     return Folded(tuple(steps), last, due_at=due_at)
+
+
+def _stale_at(last: Input, max_age: int) -> int:
+    """When what was said last goes stale: by its freshness, and never before it was said."""
+    return max(last.fresh_at + max_age, last.event_time)
 
 
 def fold_silence(base: State | None, stretches: Sequence[Stretch], held: int, lateness: int, max_age: int, due: Span) -> Folded:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from pipeline.fold import Folded, Span, Step, differences, fold_open, fold_silence, fold_spoken, join
+from pipeline.fold import Covered, Folded, Span, Step, differences, fold_open, fold_silence, fold_spoken, join
 from store.changes import (
     Changes,
     ControlChange,
@@ -90,9 +90,12 @@ def _fold(view: View, finding: FindingView, held: HeldMapping | None) -> Folded:
         return fold_silence(finding.base, part.stretches, held.held, part.lateness, mapping.max_age, _due(view, part))
     if mapping.finding == "satisfied":
         return fold_spoken(finding.base, finding.matched, finding.inputs, mapping.max_age, _due(view, part))
-    spans: dict[int, list[Span]] = {id_: join(p.stretches, held.held) for id_, p in view.parts.items()}
-    lateness = {id_: p.lateness for id_, p in view.parts.items()}
-    return fold_open(finding.base, finding.matched, finding.inputs, spans, lateness, mapping.quiet_for)
+    return fold_open(finding.base, finding.matched, finding.inputs, covered(view.parts, held.held), mapping.quiet_for)
+
+
+def covered(parts: Mapping[int, PartView], held: int) -> dict[int, Covered]:
+    """What is covered of each part under sets that held a mapping since `held`."""
+    return {id_: Covered((p.source, p.part), join(p.stretches, held), p.lateness) for id_, p in parts.items()}
 
 
 def _present(finding: FindingView, folded: Folded, standing: Mapping[int, State]) -> Present | None:

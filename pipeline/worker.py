@@ -20,7 +20,7 @@ from pipeline.posture import decide
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.problems import RulesError
 from pipeline.rules.ruleset import RuleSet
-from pipeline.stream.base import Consumer, Received, Stream
+from pipeline.stream.base import Consumer, Polled, Received, Stream
 from pipeline.window import read_window
 from store.active import active_digest, set_payload
 from store.cursors import Positions
@@ -48,11 +48,21 @@ class Worker:
     _rules: RuleSet | None = field(default=None)
 
     def run_once(self, timeout: float = 0.0) -> Appended | None:
-        """Take one batch through to the store; None when there is nothing to read. Raises StoreError, StreamError."""
+        """Take one batch through to the store; None when there is nothing to read. Raises StoreError, StreamError.
+
+        After an error the partitions are claimed anew, so that what was read and not written is read again.
+        """
         consumer = self._claimed()
-        polled = consumer.poll(self.batch, timeout)
-        if not polled.advances:
-            return None
+        try:
+            polled = consumer.poll(self.batch, timeout)
+            if not polled.advances:
+                return None
+            return self._take(polled)
+        except BaseException:
+            self.close()
+            raise
+
+    def _take(self, polled: Polled) -> Appended:
         while True:
             rules = self._active()
             items = [_judge(rules, received) for received in polled.items]
@@ -64,11 +74,8 @@ class Worker:
                 continue
             except Fenced:
                 log.warning("another worker took over; claiming again")
-                consumer.rewind()
+                self.close()
                 return Appended(0, 0)
-            except (StorageUnusable, StorageBusy):
-                consumer.rewind()
-                raise
             self.stream.trim({a.partition: a.end for a in polled.advances})
             return appended
 
@@ -86,16 +93,16 @@ class Worker:
             try:
                 self.run_once(timeout=patience)
                 delay = patience
-            except (StoreError, PipelineError) as error:
-                log.error("batch not written; trying again", error=str(error), wait_seconds=delay)
+            except Exception as error:  # noqa: BLE001  a defect must not stop the stream without a word either
+                log.error("batch not written; trying again", error=str(error), kind=type(error).__name__, wait_seconds=delay)
                 stop.wait(delay)
                 delay = min(delay * 2, 30.0)
 
     def close(self) -> None:
         """Give the partitions up."""
-        if self._consumer is not None:
-            self._consumer.close()
-            self._consumer = None
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()
 
     def _claimed(self) -> Consumer:
         if self._consumer is None:

@@ -23,9 +23,10 @@ from store.writer import EntryWriter, read_head
 
 @dataclass(frozen=True, slots=True)
 class ActiveSet:
-    """Mappings of the active set by id; `voices` are the mappings that speak for each control."""
+    """Mappings of the active set by id; `idx` is its entry, `voices` are the mappings that speak for each control."""
 
     digest: str
+    idx: int
     mappings: Mapping[str, HeldMapping]
     voices: Mapping[str, tuple[str, ...]]
 
@@ -50,7 +51,7 @@ def reaches(patterns: tuple[str, ...], types: frozenset[str]) -> bool:
     )
 
 
-def load_active(connection: Connection, digest: str) -> ActiveSet:
+def load_active(connection: Connection, digest: str, idx: int) -> ActiveSet:
     """Read the active set's mappings."""
     table = schema.mapping
     mappings = {
@@ -61,11 +62,11 @@ def load_active(connection: Connection, digest: str) -> ActiveSet:
     for id_, held in mappings.items():
         for control in held.record.speaks_for():
             voices[control].append(id_)
-    return ActiveSet(digest, mappings, {control: tuple(ids) for control, ids in voices.items()})
+    return ActiveSet(digest, idx, mappings, {control: tuple(ids) for control, ids in voices.items()})
 
 
-def activate(writer: EntryWriter, activation: Activation) -> tuple[ActiveSet, int]:
-    """Write the `mapping_set` entry and make the set the active one; returns it and the entry's index.
+def activate(writer: EntryWriter, activation: Activation) -> ActiveSet:
+    """Write the `mapping_set` entry and make the set the active one; returns it.
 
     A mapping that the set before held unchanged keeps the index since which it is held; any other starts anew.
     """
@@ -92,7 +93,7 @@ def activate(writer: EntryWriter, activation: Activation) -> tuple[ActiveSet, in
     controls = [{"id": id_, **empty} for id_ in activation.controls]
     if controls:
         connection.execute(upsert(schema.control, ["id"], []), controls)
-    return load_active(connection, activation.digest), index
+    return load_active(connection, activation.digest, index)
 
 
 def active_digest(engine: Engine) -> str:

@@ -44,7 +44,7 @@ class EvidenceStore:
         self.engine = engine
         self.clock = clock
         self._secret = secret
-        self._active = ActiveSet("", {}, {})
+        self._active = ActiveSet("", -1, {}, {})
 
     def append(self, batch: Batch, positions: Sequence[Advance], decide: Decide) -> Appended:
         """Write a batch in ONE transaction, or nothing.
@@ -82,7 +82,7 @@ class EvidenceStore:
     def _write(self, writer: EntryWriter, head: Head, batch: Batch, prepared: Prepared, decide: Decide) -> Appended:
         connection = writer.connection
         names = Names(connection)
-        active, set_idx = self._active_set(connection, head), head.set_idx
+        active = self._active_set(connection, head)
         # 3. What was seen before is dropped; the rest becomes evidence and dead letters. Entries of our own follow.
         kept = keep(writer, prepared, names, head.mapping_set, active.speaking(), lateness_of(connection), batch.retain_all)
         for own in batch.own:
@@ -91,14 +91,13 @@ class EvidenceStore:
             writer.add(own.type, "attestream", writer.now, writer.now, own_fields(own), detail, payload)
         close_by_hand(writer, names, batch.closings, kept)
         if batch.activate is not None and batch.activate.digest != head.mapping_set:
-            active, set_idx = activate(writer, batch.activate)
-            self._active = active
+            active = activate(writer, batch.activate)
         # 4. Counts move with the positions; windows close by them; then the state rows that all this names are decided on.
         count(connection, kept)
         note_sets(connection, (attempt for attempt, _ in kept.counts), head.mapping_set, head.set_idx)
         attempts = record_windows(connection, (i for i in batch.items if i.event.kind == "window"))
         attempts += [attempt for attempt, _ in kept.counts] + list(batch.settle)
-        closed = settle(writer, names, attempts, active.digest, set_idx)
+        closed = settle(writer, names, attempts, active.digest, active.idx)
         wanted = self._wanted(connection, names, active, batch, kept, closed)
         wanted.retire = active.digest != head.mapping_set
         view = load_view(connection, names, active, writer.now, wanted)
@@ -119,8 +118,8 @@ class EvidenceStore:
         )
 
     def _active_set(self, connection: Connection, head: Head) -> ActiveSet:
-        if self._active.digest != head.mapping_set:
-            self._active = load_active(connection, head.mapping_set)
+        if (self._active.digest, self._active.idx) != (head.mapping_set, head.set_idx):
+            self._active = load_active(connection, head.mapping_set, head.set_idx)
         return self._active
 
     def _wanted(

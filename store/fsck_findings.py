@@ -141,6 +141,7 @@ def _query() -> Select[Any]:
     turned = select(func.coalesce(func.max(past.c.event_time), -1)).where(*other).correlate(f).scalar_subquery()
     began = select(func.min(first.c.event_time)).where(of(first), first.c.event_time > turned).correlate(f)
     matched = tag.c.verdict == Verdict.MATCHED.value
+    this_match = (tag.c.event_time == f.c.matched_at, tag.c.fresh_at == f.c.matched_fresh, tag.c.part_id == f.c.part_id)
     return (
         select(
             f,
@@ -151,8 +152,7 @@ def _query() -> Select[Any]:
             began.scalar_subquery().label("began"),
             newest(tag, tag.c.event_time).label("last_input"),
             newest(tag, tag.c.event_time, matched).label("last_matched"),
-            newest(tag, tag.c.fresh_at, matched).label("last_fresh"),
-            newest(tag, tag.c.part_id, matched).label("last_part"),
+            select(func.count()).where(of(tag), matched, *this_match).scalar_subquery().label("is_match"),
             select(func.count()).where(of(tag), tag.c.verdict == Verdict.ERROR.value).scalar_subquery().label("n_errors"),
             select(func.min(tag.c.idx)).where(of(tag)).scalar_subquery().label("first_tag"),
             select(func.count()).where(of(tag), tag.c.part_id == f.c.part_id).scalar_subquery().label("of_part"),
@@ -192,8 +192,23 @@ def _check_inputs(context: Context, row: Any, index: int) -> None:
         expect((row.input_time, row.errors), (row.last_input, row.n_errors), "its finding's inputs are counted wrongly", index)
     elif row.input_time > row.last_input or not 0 <= row.errors <= row.n_errors:
         differs("its finding has inputs that are nowhere", index)
-    if row.matched_at is not None:
-        actual = (row.matched_at, row.matched_fresh, row.part_id)
-        expect(actual, (row.last_matched, row.last_fresh, row.last_part), "its finding's last match is another", index)
-    elif row.state == State.NOT_SATISFIED.value or row.matched_fresh is not None:
-        differs("its finding is open and has no match", index)
+    if row.matched_at is None:
+        if row.state == State.NOT_SATISFIED.value or row.matched_fresh is not None:
+            differs("its finding is open and has no match", index)
+    elif not row.is_match or (row.matched_at != row.last_matched and _matched_later(context, row)):
+        differs("its finding's last match is another", index)
+
+
+def _matched_later(context: Context, row: Any) -> bool:
+    """Whether a later match counts: what says satisfied must have been fresh at its own time."""
+    record, tag = context.known.records.get(row.mapping), schema.tag
+    if record is None or record.finding != "satisfied":
+        return True
+    query = select(tag.c.idx).where(
+        tag.c.mapping == row.mapping,
+        tag.c.subject == row.subject,
+        tag.c.event_time > row.matched_at,
+        tag.c.verdict == Verdict.MATCHED.value,
+        tag.c.fresh_at + record.max_age > tag.c.event_time,
+    )
+    return context.connection.execute(query.limit(1)).first() is not None

@@ -152,6 +152,6 @@ def _latest(connection: Connection, cut: Cut) -> dict[str, tuple[int, int]]:
         .scalar_subquery()
     )
     rows: Iterable[Any] = connection.execute(
-        select(control.c.id, evidence.c.event_time, evidence.c.idx).join(evidence, evidence.c.idx == newest)
+        select(control.c.id, evidence.c.event_time, evidence.c.idx).select_from(control).join(evidence, evidence.c.idx == newest)
     )
     return {id_: (time, idx) for id_, time, idx in rows}

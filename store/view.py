@@ -48,21 +48,22 @@ def want_coverage(connection: Connection, names: Names, active: ActiveSet, chang
         for mapping in active.silences(types):
             wanted.silences[mapping, names.handle(subject)] = part_id
         floor = max(0, start - _lateness(connection, row.source))
-        for key in _touched(connection, part_id, floor):
+        for key in _touched(connection, part_id, start, floor):
             if active.holds(key[0], False) and active.mappings[key[0]].record.finding == "not-satisfied":
                 wanted.fold_from(key, floor)
 
 
-def _touched(connection: Connection, part_id: int, floor: int) -> list[FindingKey]:
-    """Findings that coverage of a part from `floor` on may close, or that have something to say of the time since.
+def _touched(connection: Connection, part_id: int, start: int, floor: int) -> list[FindingKey]:
+    """Findings that coverage of a part from delivery `start` on may close, or that say something of the time since `floor`.
 
-    A finding is of the part of its last match; what matched in this part before that counts too.
+    A finding is of the part of its last match; what matched in this part before that counts too. What fills a hole comes on top
+    of what is covered behind it: it brings `quiet_at` forward by as much as it can hold.
     """
     finding, coverage, tag = schema.finding, schema.coverage, schema.tag
     end = connection.execute(select(func.max(coverage.c.end)).where(coverage.c.part_id == part_id)).scalar() or 0
     is_open = finding.c.state == State.NOT_SATISFIED.value
     since = or_(finding.c.row_time >= floor, and_(is_open, finding.c.input_time >= floor))
-    here = and_(finding.c.part_id == part_id, or_(since, and_(is_open, finding.c.quiet_at <= end)))
+    here = and_(finding.c.part_id == part_id, or_(since, and_(is_open, finding.c.quiet_at <= end + (end - start))))
     matched = and_(tag.c.verdict == Verdict.MATCHED.value, tag.c.part_id == part_id)
     of = and_(tag.c.mapping == finding.c.mapping, tag.c.subject == finding.c.subject)
     others = select(schema.part.c.id).where(schema.part.c.id != part_id)
@@ -243,14 +244,16 @@ def _inputs(connection: Connection, key: FindingKey, floor: int, active: ActiveS
 
     A match that says satisfied counts only where it was fresh at its own time.
     """
-    table, held = schema.tag, active.mappings.get(key[0])
+    table, part, held = schema.tag, schema.part, active.mappings.get(key[0])
     fresh: ColumnElement[bool] = true()
     if held is not None and held.record.finding == "satisfied":
         fresh = table.c.fresh_at + held.record.max_age > table.c.event_time
+    newest = (table.c.event_time, table.c.fresh_at, part.c.source, part.c.part, table.c.idx)
     last = connection.execute(
         select(table)
+        .join(part, part.c.id == table.c.part_id)
         .where(_where(table, key), table.c.event_time < floor, table.c.verdict == Verdict.MATCHED.value, fresh)
-        .order_by(table.c.event_time.desc(), table.c.idx.desc())
+        .order_by(*(column.desc() for column in newest))
         .limit(1)
     ).one_or_none()
     rows = connection.execute(select(table).where(_where(table, key), table.c.event_time >= floor))

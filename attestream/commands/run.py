@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from attestream.serve import alert_role, serve_role
 from attestream.service import ROLES, Once, Service, run_once
 from attestream.settings import load
 from attestream.wiring import Parts, opened
+from store.records import WindowRecord
 
 
 def run(
@@ -49,8 +51,12 @@ def _once(parts: Parts) -> int:
 
 def report(done: Once) -> None:
     """Say what was collected, in sentences; failures are never zero events."""
-    for window in done.windows:
-        period = f"{moment(window.asked[0])} to {moment(window.asked[1])}"
+    for windows in _folded(done.windows):
+        window = windows[-1]
+        period = f"{moment(windows[0].asked[0])} to {moment(window.asked[1])}"
+        if len(windows) > 1:
+            say(f"{window.source}: nothing was delivered in {len(windows):,} windows ({period}, complete)")
+            continue
         if window.state == "failed":
             say(f"{window.source}: FAILED for {period}: {'; '.join(window.errors) or 'nothing could be read'}")
             continue
@@ -62,6 +68,22 @@ def report(done: Once) -> None:
         say("nothing to collect: no source is set up, or nothing is due (attestream source types shows what can be)")
     if done.checkpoint is not None:
         say(f"sealed: log of {done.checkpoint.checkpoint.size:,} entries, root {done.checkpoint.checkpoint.root.hex()[:16]}…")
+
+
+def _folded(windows: Sequence[WindowRecord]) -> list[list[WindowRecord]]:
+    """Windows one by one, but those in a row that were read and held nothing together."""
+    groups: list[list[WindowRecord]] = []
+    for window in windows:
+        last = groups[-1][-1] if groups else None
+        if last is not None and last.source == window.source and _empty(last) and _empty(window):
+            groups[-1].append(window)
+        else:
+            groups.append([window])
+    return groups
+
+
+def _empty(window: WindowRecord) -> bool:
+    return window.state == "complete" and not window.files and not window.errors
 
 
 def _forever(parts: Parts, roles: tuple[str, ...]) -> int:

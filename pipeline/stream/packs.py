@@ -26,8 +26,11 @@ class Record:
 
 
 def partition_of(event: Event, partitions: int) -> int:
-    """Return the partition of an event: CRC-32 of its subject (of its id where it has none), modulo. It only spreads load."""
-    key = event.id if event.subject is None else event.subject
+    """Return the partition of an event: CRC-32 of its subject (of its id where it has none), modulo. It only spreads load.
+
+    The subject of unreadable bytes is the place where they were found; their id, which is theirs wherever they are, decides.
+    """
+    key = event.id if event.subject is None or event.type == UNREADABLE else event.subject
     return zlib.crc32(clean_attribute(key).encode()) % partitions
 
 

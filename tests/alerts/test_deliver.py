@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -352,20 +353,22 @@ STEPS = st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.booleans()), max
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(changes=STEPS, seed=st.randoms(use_true_random=False))
+@given(changes=STEPS, seed=st.integers(0, 1 << 32))
 def test_whatever_fails_the_receiver_ends_with_the_truth(
-    changes: list[tuple[str, bool]], seed: Any, tmp_path_factory: Any, make_world: Callable[[Any], Any]
+    changes: list[tuple[str, bool]], seed: int, tmp_path_factory: Any, make_world: Callable[[Any], Any]
 ) -> None:
     """Triggers and resolves alternate per key, ids never mean two things, and the last word is what is open."""
     world = make_world(tmp_path_factory.mktemp("w"))
     sent: list[Alert] = []
+    well = False  # in the end the receiver is
+    chance = random.Random(seed)
 
     class Shaky:
         def notify(self, alert: Alert) -> None:
-            if seed.random() < 0.3:
+            if not well and chance.random() < 0.3:
                 raise Retry("down")
             sent.append(alert)
-            if seed.random() < 0.3:
+            if not well and chance.random() < 0.3:
                 raise Retry("the answer got lost")
 
     deliverer = Deliverer(world.engine, [Route("r", Shaky())], world.clock, jitter=lambda: 0.0)
@@ -375,12 +378,13 @@ def test_whatever_fails_the_receiver_ends_with_the_truth(
             (standing.add if up else standing.discard)(name)
             words = ("closed", "not-satisfied") if up else ("not-satisfied", "closed")
             world.finding("m", name, *words, at)
-        if seed.random() < 0.5:
+        if chance.random() < 0.5:
             deliverer.run_once()
         world.pass_(1)
-    while set(world.states("r")) - {"delivered", "cancelled"}:
-        world.pass_(60)
-        deliverer.run_once()
+    well = True
+    world.pass_(3000)
+    deliverer.run_once()
+    assert set(world.states("r")) <= {"delivered", "cancelled"}
     first: dict[str, Alert] = {}
     for alert in sent:
         assert first.setdefault(alert.id, alert).action == alert.action

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 
 from attestream import cli
 
@@ -42,9 +43,8 @@ Run = Callable[..., Result]
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Run:
+def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]) -> Iterator[Run]:
     """run("status", "--json", config=path): the whole command line in this process, with its exit code."""
-    monkeypatch.setattr(cli, "set_up_logging", lambda: None)  # it would keep this test's stderr for the next one
 
     def run(*words: str, config: Path | None = None) -> Result:
         tail = ("--config", str(config)) if config is not None else ()
@@ -56,7 +56,8 @@ def run(monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[byte
         assert isinstance(end.value.code, int)
         return Result(end.value.code, out, err.decode("utf-8"))
 
-    return run
+    yield run
+    structlog.reset_defaults()  # logs went to this test's stderr
 
 
 @dataclass
@@ -90,9 +91,9 @@ class Trail:
         }
 
 
-def call(at: str, source: str, name: str, **parameters: Any) -> dict[str, Any]:
+def call(at: str, source: str, action: str, **parameters: Any) -> dict[str, Any]:
     """An API call."""
-    return {"eventTime": at, "eventSource": f"{source}.amazonaws.com", "eventName": name, "requestParameters": parameters}
+    return {"eventTime": at, "eventSource": f"{source}.amazonaws.com", "eventName": action, "requestParameters": parameters}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def install(folder: Path) -> Installation:
 
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation that has collected once. Tests of the module read it and leave it whole."""
     from attestream.service import run_once
     from attestream.settings import load
@@ -137,4 +138,4 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation
     made = install(tmp_path_factory.mktemp("installed"))
     with opened(load(made.config, {})) as parts:
         run_once(parts)
-    yield made
+    return made

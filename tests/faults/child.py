@@ -1,6 +1,6 @@
 """A server that forks a process per run of the command line, so that a run costs its own time and not that of its imports.
 
-One JSON object a line: {"argv", "probe", "strikes", "output"} is answered by {"pid"}; {"wait": pid, "seconds"} by {"status"}
+One JSON object a line: {"argv", "probe", "strikes", "output", …} is answered by {"pid"}; {"wait": pid, "seconds"} by {"status"}
 (the exit code, or minus the signal; null when it still runs). Each run is a process of its own and the real `attestream`.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -47,8 +48,12 @@ def run(asked: dict[str, Any]) -> int:
         os.dup2(descriptor, number)
     if asked["uid"]:
         os.setresuid(asked["uid"], asked["uid"], asked["uid"])
+    if asked["fsize"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (asked["fsize"], asked["fsize"]))
     faulthandler.register(signal.SIGUSR1)  # a run that hangs can be asked where
     install(Probe(Path(asked["probe"])), [Strike(**strike) for strike in asked["strikes"]])
+    if asked["hold"]:
+        os.kill(os.getpid(), signal.SIGSTOP)
     sys.argv = ["attestream", *asked["argv"]]
     try:
         main()

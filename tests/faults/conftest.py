@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults import rules
+from tests.faults import kit, rules
 from tests.faults.observe import Observed, observe
 from tests.faults.whole import check_whole
 from tests.faults.world import Installation, Run, Server, copy_mappings, deliver
@@ -77,3 +77,21 @@ def undisturbed(server: Server, delivered: Path, mappings: Path, tmp_path_factor
 @pytest.fixture(scope="session")
 def undisturbed_few(server: Server, few: Path, mappings: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(Installation(server, tmp_path_factory.mktemp("undisturbed") / "b", few, mappings))
+
+
+@pytest.fixture(scope="session")
+def template(mappings: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return kit.begin(tmp_path_factory.mktemp("template"), mappings)
+
+
+@pytest.fixture
+def make_kit(template: Path, tmp_path: Path) -> Iterator[Callable[..., kit.Kit]]:
+    made: list[kit.Kit] = []
+
+    def make(**more: Any) -> kit.Kit:
+        made.append(kit.Kit(tmp_path / f"kit-{len(made)}", template, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()

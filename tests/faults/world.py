@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -34,7 +35,7 @@ SOURCE = "trail"
 NOW = int(datetime(2025, 3, 11, 14, 43, 17, tzinfo=UTC).timestamp()) * 1_000_000
 """The history ends here, long ago: everything that time makes due is due in every run alike."""
 HOUR = 3_600_000_000
-LIMIT = 20.0
+LIMIT = 120.0
 """Seconds after which a run hangs. Not a measure of anything: the test then fails instead of waiting for ever."""
 
 
@@ -76,7 +77,8 @@ def _doubled(body: bytes) -> bytes:
 def _no_records(body: bytes) -> bytes:
     """One good record again (a duplicate), three that are no records."""
     one = json.dumps(json.loads(gzip.decompress(body))["Records"][0])
-    return gzip.compress(f'{{"Records":[{one},7,{{"eventID":"x"}},{{"eventID":"y","eventID":"y"}}]}}'.encode())
+    own = zlib.crc32(body)  # the same bytes at two places are one dead letter, whichever place comes first
+    return gzip.compress(f'{{"Records":[{one},{own},{{"eventID":"x{own}"}},{{"eventID":"{own}","eventID":"y"}}]}}'.encode())
 
 
 def _again(body: bytes) -> bytes:
@@ -194,15 +196,24 @@ class Installation:
     def checkpoints(self) -> Path:
         return self.data / "checkpoints"
 
-    def start(self, strikes: Iterable[Strike] = (), argv: Sequence[str] = ("run", "--once"), uid: int = 0) -> Run:
-        """Begin `attestream run --once`."""
+    def start(
+        self,
+        strikes: Iterable[Strike] = (),
+        argv: Sequence[str] = ("run", "--once"),
+        *,
+        uid: int = 0,
+        fsize: int = 0,
+        hold: bool = False,
+    ) -> Run:
+        """Begin `attestream run --once`: as another user, with a limit to the size of files, or stopped before it does anything."""
         self.runs += 1
         probe = self.folder / f"probe-{self.runs}"
         output = self.folder / f"output-{self.runs}"
         run = Probe(probe)
         probe.chmod(0o666)
-        asked = {"argv": [*argv, "--config", str(self.config)], "probe": str(probe), "output": str(output), "uid": uid}
-        answer = self.server.ask({**asked, "strikes": [asdict(strike) for strike in strikes]})
+        asked = {"argv": [*argv, "--config", str(self.config)], "probe": str(probe), "output": str(output)}
+        more = {"strikes": [asdict(strike) for strike in strikes], "uid": uid, "fsize": fsize, "hold": hold}
+        answer = self.server.ask(asked | more)
         return Run(self.server, answer["pid"], run, output)
 
     def run(self, strikes: Iterable[Strike] = ()) -> Run:

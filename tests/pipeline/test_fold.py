@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from pipeline.fold import (
+    Covered,
     Folded,
     Span,
     Step,
@@ -51,8 +52,12 @@ def says(steps: Iterable[Step]) -> list[tuple[int, State]]:
     return [(step.event_time, step.state) for step in steps]
 
 
+def covered(spans: Sequence[Span], lateness: int = 0, part: int = 1) -> Covered:
+    return Covered(("trail", f"part {part}"), spans, lateness)
+
+
 def opened(*inputs: Input, spans: Sequence[Span] = (), lateness: int = 0, quiet: int = 100) -> Folded:
-    return fold_open(None, None, inputs, {1: list(spans)}, {1: lateness}, quiet)
+    return fold_open(None, None, inputs, {1: covered(spans, lateness)}, quiet)
 
 
 # -- coverage
@@ -154,17 +159,24 @@ def test_a_hole_in_coverage_is_not_counted() -> None:
 
 
 def test_the_part_of_the_last_match_is_the_one_that_must_be_covered() -> None:
-    spans = {1: [(0, 1000)], 2: [(0, 50)]}
-    here = fold_open(None, None, [matched(10, 1, part=1)], spans, {1: 0, 2: 0}, 100)
-    there = fold_open(None, None, [matched(10, 1, part=1), matched(20, 2, part=2)], spans, {1: 0, 2: 0}, 100)
+    parts = {1: covered([(0, 1000)]), 2: covered([(0, 50)], part=2)}
+    here = fold_open(None, None, [matched(10, 1, part=1)], parts, 100)
+    there = fold_open(None, None, [matched(10, 1, part=1), matched(20, 2, part=2)], parts, 100)
     assert says(here.steps) == [(10, OPEN), (110, CLOSED)]
     assert says(there.steps) == [(10, OPEN)]
 
 
 def test_each_part_has_the_lateness_of_its_source() -> None:
-    spans = {1: [(0, 120)], 2: [(0, 120)]}
-    assert says(fold_open(None, None, [matched(10, part=1)], spans, {1: 10, 2: 30}, 100).steps) == [(10, OPEN), (110, CLOSED)]
-    assert says(fold_open(None, None, [matched(10, part=2)], spans, {1: 10, 2: 30}, 100).steps) == [(10, OPEN)]
+    parts = {1: covered([(0, 120)], 10), 2: covered([(0, 120)], 30, part=2)}
+    assert says(fold_open(None, None, [matched(10, part=1)], parts, 100).steps) == [(10, OPEN), (110, CLOSED)]
+    assert says(fold_open(None, None, [matched(10, part=2)], parts, 100).steps) == [(10, OPEN)]
+
+
+def test_of_two_matches_at_one_time_the_order_of_arrival_chooses_neither() -> None:
+    parts = {1: covered([(0, 1000)]), 2: covered([], part=2)}
+    one = fold_open(None, None, [matched(10, 1, part=1), matched(10, 2, part=2)], parts, 100)
+    two = fold_open(None, None, [matched(10, 2, part=1), matched(10, 1, part=2)], parts, 100)
+    assert says(one.steps) == says(two.steps) == [(10, OPEN)]
 
 
 def test_a_match_at_the_moment_of_closing_opens_again() -> None:
@@ -329,7 +341,7 @@ def at(steps: Sequence[Step], time: int, base: State | None = None) -> State | N
 def cut(full: Folded, inputs: Sequence[Input], floor: int) -> tuple[State | None, Input | None, list[Input]]:
     """What the store would show of the history from `floor` on."""
     before = [i for i in inputs if i.event_time < floor and i.verdict is Verdict.MATCHED]
-    last = max(before, key=lambda i: (i.event_time, i.idx), default=None)
+    last = max(before, key=lambda i: (i.event_time, i.fresh_at, i.part_id, i.idx), default=None)
     return at(full.steps, floor - 1), last, [i for i in inputs if i.event_time >= floor]
 
 
@@ -348,11 +360,10 @@ OPENING = (Verdict.MATCHED, Verdict.MATCHED, Verdict.UNTIL, Verdict.CLOSED, Verd
 def test_an_open_finding_folds_alike_from_any_time_on(
     inputs: list[Input], one: list[Stretch], two: list[Stretch], lateness: int, quiet: int, floor: int
 ) -> None:
-    spans = {1: join(one), 2: join(two)}
-    late = {1: lateness, 2: lateness // 2}
-    full = fold_open(None, None, inputs, spans, late, quiet)
+    parts = {1: covered(join(one), lateness), 2: covered(join(two), lateness // 2, part=2)}
+    full = fold_open(None, None, inputs, parts, quiet)
     base, last, later = cut(full, inputs, floor)
-    part = fold_open(base, last, later, spans, late, quiet)
+    part = fold_open(base, last, later, parts, quiet)
     same_from(full, part, base, floor)
     assert part.matched == full.matched
 
@@ -374,10 +385,10 @@ def test_a_satisfied_finding_folds_alike_from_any_time_on(inputs: list[Input], m
 @settings(max_examples=150, deadline=None)
 @given(histories(OPENING), st.randoms(use_true_random=False), coverages(), st.integers(1, 25))
 def test_the_order_of_arrival_decides_nothing(inputs: list[Input], dice: object, one: list[Stretch], quiet: int) -> None:
-    spans, late = {1: join(one), 2: join(one)}, {1: 2, 2: 2}
+    parts = {1: covered(join(one), 2), 2: covered(join(one)[:1], 3, part=2)}
     shuffled = list(inputs)
     dice.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert fold_open(None, None, shuffled, spans, late, quiet) == fold_open(None, None, inputs, spans, late, quiet)
+    assert fold_open(None, None, shuffled, parts, quiet) == fold_open(None, None, inputs, parts, quiet)
     assert fold_spoken(None, None, shuffled, quiet, (0, 90)) == fold_spoken(None, None, inputs, quiet, (0, 90))
 
 
@@ -395,7 +406,7 @@ def test_silence_says_satisfied_only_where_something_is_covered(
     assert sorted(says(folded.steps)) == sorted(says(folded.steps), key=lambda s: s[0])
     spans = join(stretches, held)
     ends = [s.end for s in stretches]
-    for time in range(0, 200):
+    for time in range(200):
         if at(folded.steps, time) is SATISFIED:
             assert any(start <= time for start, end in spans if end - lateness > start)
             assert any(end + max_age >= time for end in ends) or time > now

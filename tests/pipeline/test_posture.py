@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from attestream.refold import refold
@@ -32,7 +32,7 @@ from store.records import (
 )
 from store.sqlite_driver import reading
 from store.status import control_state as shown_state
-from tests.store.lab import PART, T0, TYPE, Lab, mapping
+from tests.store.lab import T0, TYPE, Lab, mapping
 
 OPEN, CLOSED, SATISFIED, STALE = State.NOT_SATISFIED, State.CLOSED, State.SATISFIED, State.STALE
 ALICE = b"a" * 16
@@ -315,6 +315,11 @@ def check_sums(lab: Lab) -> None:
         refold(connection)
 
 
+STORE = settings(
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # making an example small takes minutes: print the story instead
+)
 SUBJECTS = ("111122223333/alice", "111122223333/bob")
 PARTS = (("trail", "111122223333/eu-west-1"), ("trail", "111122223333/us-east-1"), ("other", "111122223333/eu-west-1"))
 SAID = (
@@ -405,7 +410,7 @@ def tell(lab: Lab, story: Story, order: random.Random | None) -> None:
         covers = tuple(Cover(part, T0 + s * HOUR, T0 + e * HOUR, True, HOUR) for (_, part), s, e in names)
         parts = tuple(PartRecord(part, TYPE, complete=True) for part in sorted({part for (_, part), _, _ in names}))
         asked = (T0, T0 + 400 * HOUR)
-        record = lab.record(attempt, asked, len(collected[n]), source=source, covers=covers, parts=parts)
+        record = lab.record(attempt, asked, len(collected[n]), source=source, covers=covers, parts=parts, offsets=((0, 10**6),))
         if not collected[n]:
             record = replace(record, published=())
         lab.ledger.finish(attempt, lab.epoch, record, None)
@@ -436,7 +441,7 @@ def item(lab: Lab, event: Happened, number: int, attempt: str) -> Judged:
     return lab.judged(made, *event.said)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(STORE, max_examples=60)
 @given(stories, st.integers(0, 2**32))
 def test_the_order_of_arrival_decides_nothing(new_lab: Callable[[], Lab], story: Story, seed: int) -> None:
     one, other = new_lab(), new_lab()
@@ -448,7 +453,7 @@ def test_the_order_of_arrival_decides_nothing(new_lab: Callable[[], Lab], story:
     check_sums(other)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(STORE, max_examples=25)
 @given(stories, st.integers(0, 2**32))
 def test_telling_it_twice_changes_nothing(new_lab: Callable[[], Lab], story: Story, seed: int) -> None:
     lab = new_lab()

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from store.records import DAY, HOUR, Closing, Judged, Verdict
+from store.records import HOUR, Closing, Judged, Verdict
 from tests.store.lab import CONTROLS, MAPPINGS, T0, Lab, mapping
 
 SUBJECTS = ("111122223333/alice", "111122223333/bob")

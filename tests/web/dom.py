@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
-VOID = {"meta", "link", "input", "br", "img", "hr", "line", "rect", "path", "circle"}
+BLOCKS = {"br", "caption", "dd", "div", "dt", "figcaption", "h1", "h2", "h3", "li", "option", "p", "pre", "td", "th", "tr"}
+VOID = {"meta", "link", "input", "br", "img", "hr"}
 
 
 @dataclass
@@ -42,7 +43,7 @@ class Element:
     def _texts(self) -> Iterator[str]:
         for child in self.children:
             if isinstance(child, Element):
-                yield from child._texts()
+                yield from (" ", *child._texts(), " ") if child.tag in BLOCKS else child._texts()
             else:
                 yield child
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -39,9 +41,11 @@ def test_written_times_are_read_back(micros: int) -> None:
     assert read_time("since", format_time(micros)) == micros
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "2026-11-24T25:00", "1", "2026-11-24T22:39:04+99:00", "٢٠٢٦-11-24", "9" * 900])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2026-13-01", "2026-11-24T25:00", "1", "2026-11-24T22:39:04+99:00", "٢٠٢٦-11-24", "9" * 900]
+)
 def test_what_is_no_time_is_named(text: str) -> None:
-    with pytest.raises(BadParameter, match="^since: a time like 2026-11-24T22:39Z"):
+    with pytest.raises(BadParameter, match=r"^since: a time like 2026-11-24T22:39Z"):
         read_time("since", text)
 
 
@@ -50,13 +54,11 @@ def test_nothing_is_no_time() -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_a_time_or_named(text: str) -> None:
-    try:
+def test_any_text_is_a_time_or_refused(text: str) -> None:
+    found: int | None = None
+    with contextlib.suppress(BadParameter):
         found = read_time("since", text)
-    except BadParameter as error:
-        assert error.name == "since"
-    else:
-        assert found is None or 0 <= found <= MAX_TIME
+    assert found is None or 0 <= found <= MAX_TIME
 
 
 def test_choices_suggest_the_nearest() -> None:
@@ -137,4 +139,4 @@ def test_links_carry_the_moment_on(page: Page) -> None:
     assert len(tiles) == 93
     assert all("as_of=2026-11-20T10%3A00%3A00.000000Z&known_at=100" in tile.attributes["href"] for tile in tiles)
     assert "As of 2026-11-20 10:00:00 UTC, as known when the log had 100 entries" in tree.one("p", class_="notice").text
-    assert "class=\"notice\"" not in str(page("/").one("main").text)
+    assert 'class="notice"' not in str(page("/").one("main").text)

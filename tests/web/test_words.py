@@ -15,9 +15,18 @@ NOW = parse_time("2026-11-24T15:00:00Z")
 
 @pytest.mark.parametrize(
     ("micros", "said"),
-    [(0, "0 s"), (59 * SECOND, "59 s"), (MINUTE, "1 min"), (38 * MINUTE, "38 min"), (5 * HOUR, "5 h"), (47 * HOUR, "47 h"), (48 * HOUR, "2 d"),
-     (1000 * DAY, "2 y"), (-MINUTE, "1 min")],
-)  # fmt: skip
+    [
+        (0, "0 s"),
+        (59 * SECOND, "59 s"),
+        (MINUTE, "1 min"),
+        (38 * MINUTE, "38 min"),
+        (5 * HOUR, "5 h"),
+        (47 * HOUR, "47 h"),
+        (48 * HOUR, "2 d"),
+        (1000 * DAY, "2 y"),
+        (-MINUTE, "1 min"),
+    ],
+)
 def test_duration(micros: int, said: str) -> None:
     assert words.duration(micros) == said
 
@@ -72,7 +81,9 @@ def test_nothing_hidden_is_left(text: str) -> None:
     assert [c for c in text if not words.is_hidden(c)] == [c for c in text if c in shown and not words.is_hidden(c)]
 
 
-@pytest.mark.parametrize("character", ["\x00", "\x1b", "\x7f", "\x85", "\u200b", "\u202e", "\u2066", "\u2028", "\ufeff", "\ud800", "\U000e0041"])
+@pytest.mark.parametrize(
+    "character", ["\x00", "\x1b", "\x7f", "\x85", "\u200b", "\u202e", "\u2066", "\u2028", "\ufeff", "\ud800", "\U000e0041"]
+)
 def test_hidden_characters_are_named(character: str) -> None:
     assert words.visible(f"a{character}b").startswith("a⟨")
 
