@@ -27,8 +27,8 @@ def wait(attempts: int, after: float | None, refused: bool, chance: float) -> in
     else:
         base = min(FIRST << min(attempts - 1, 16), LONGEST_SHORT)
     jittered = int(base * (0.75 + 0.5 * chance))
-    asked = min(int(max(after or 0.0, 0.0) * SECOND), LONGEST_ASKED) if after is not None else 0
-    return max(jittered, int(asked * (1 + 0.05 * chance)))
+    asked = int(min(max(after or 0.0, 0.0), LONGEST_ASKED / SECOND) * SECOND)
+    return max(jittered, asked + int(asked * chance) // 20)
 
 
 def undeliverable(attempts: int, refused: bool) -> bool:

@@ -56,6 +56,8 @@ _NOT_PUBLIC: Final = tuple(
     )
 )  # fmt: skip
 _TRANSLATED: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""The only addresses of IPv6 that are given out to the public."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +120,10 @@ def check_url(url: str, rules: Rules) -> Target:
 
 def _host(host: str, rules: Rules) -> str:
     if host.startswith("["):
-        return str(_literal(host[1:-1], rules))
+        return str(_literal(host[1:-1], rules, version=6))
     labels = host.split(".")
     if _NUMERIC.fullmatch(labels[-1]):  # what ends in a number is an address to some readers
-        return str(_literal(host, rules))
+        return str(_literal(host, rules, version=4))
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise Refused("the host is no name of letters, digits and hyphens (no trailing dot, no underscore, no percent signs)")
     if host in _METADATA_NAMES:
@@ -132,13 +134,13 @@ def _host(host: str, rules: Rules) -> str:
     return host
 
 
-def _literal(text: str, rules: Rules) -> Address:
+def _literal(text: str, rules: Rules, version: int) -> Address:
     try:
         address = ipaddress.ip_address(text)
     except ValueError as error:
         raise Refused("the host is neither a name nor an address in its usual form (four decimal numbers, or IPv6)") from error
-    if str(address) != text or (isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None):
-        raise Refused(f"the address is not in its usual form, which is {address.compressed}")
+    if address.version != version or str(address) != text or getattr(address, "scope_id", None) is not None:
+        raise Refused("the address is not in its usual form, short and without a zone, or in the wrong place")
     check_address(address, rules)
     return address
 
@@ -157,7 +159,8 @@ def check_address(address: Address, rules: Rules) -> None:
             return
     if address in _METADATA or any(address in network for network in _NEVER):
         raise Refused(f"{address} is a link-local, metadata, multicast or reserved address")
-    if not rules.allow_private and (not address.is_global or any(address in network for network in _NOT_PUBLIC)):
+    public = address.is_global and (address.version == 4 or address in _UNICAST)
+    if not rules.allow_private and (not public or any(address in network for network in _NOT_PUBLIC)):
         raise Refused(f"{address} is not a public address (allow_private: true lifts this for a route)")
 
 

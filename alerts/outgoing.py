@@ -157,5 +157,6 @@ def _reason(error: BaseException) -> str:
             return f"TLS failed ({cause.reason})"
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror.lower()
-        cause = cause.__cause__
+        inner = cause.args[0] if cause.args else None  # where httpcore2 keeps it when it has cut the chain
+        cause = cause.__cause__ or (inner if isinstance(inner, BaseException) else None)
     return "the connection broke" if not isinstance(error, httpcore2.ProtocolError) else "what it answered is no HTTP"

@@ -57,7 +57,7 @@ def _floor(connection: Connection, active: ActiveSet, row: RowOf[Any]) -> int | 
     """From when on the active set says what the finding says; None where an older one began what still goes on."""
     held = active.mappings[row.mapping]
     if row.silence:
-        return silence_floor(connection, row.part_id, held.held, held.record.max_age)
+        return silence_floor(connection, row.part_id, held.held, held.record.max_age, row.row_time)
     tag = schema.tag
     query = select(func.min(tag.c.idx)).where(tag.c.mapping == row.mapping, tag.c.subject == row.subject)
     first = connection.execute(query).scalar()

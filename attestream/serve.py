@@ -8,6 +8,7 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
+from alerts.base import RouteInvalid
 from alerts.deliver import Deliverer
 from alerts.registry import read_routes
 from attestream.errors import SettingsError
@@ -68,6 +69,9 @@ def _watch(stop: threading.Event, server: uvicorn.Server) -> None:
 
 
 def alert_role(parts: Parts) -> Deliverer:
-    """Delivers drift to the routes."""
-    routes = read_routes(parts.settings.alerts.routes)
-    return Deliverer(parts.store.engine, routes, parts.store.clock, parts.settings.alerts.link)
+    """Delivers drift to the routes. Raises SettingsError."""
+    try:
+        routes = read_routes(parts.settings.alerts.routes)
+        return Deliverer(parts.store.engine, routes, parts.store.clock, parts.settings.alerts.link)
+    except RouteInvalid as error:
+        raise SettingsError(str(error)) from error

@@ -22,10 +22,10 @@ import zlib
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from struct import error as StructError
 from struct import pack, unpack_from
@@ -41,6 +41,7 @@ COLUMNS = (
     *("index", "event_time", "collected_at", "recorded_at", "source", "type", "id", "subject", "account", "region", "controls"),
     *("mappings", "reason", "window", "media_type", "payload_size", "payload_sha256", "payload_file"),
 )
+Progress = Callable[[str, int, int], None]
 CHUNK, BIG, MANY, MAX_SMALL, MAX_LINE = 1 << 16, 0xFFFFFFFF, 0xFFFF, 16 << 20, 8192 + 64
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z")
 WORD = re.compile(r"[a-z][a-z_-]{0,63}")
@@ -639,8 +640,8 @@ class Report:
 class Bundle:
     """Steps 5 to 7, over an archive whose checkpoint and manifest are open."""
 
-    def __init__(self, archive: Archive, head: Head, log: Log, seen: Sequence[Head]) -> None:
-        self.archive, self.head, self.log, self.seen = archive, head, log, seen
+    def __init__(self, archive: Archive, head: Head, log: Log, seen: Sequence[Head], progress: Progress | None) -> None:
+        self.archive, self.head, self.log, self.seen, self.progress = archive, head, log, seen, progress
         self.selected: Counter[str] = Counter()
         self.payloads: Counter[str] = Counter()
         self.facts: dict[str, Any] = {}
@@ -659,6 +660,8 @@ class Bundle:
                 raise Rejected(INCOMPLETE, f"entry {index} is missing")
             need(row["index"] == index, f"entry {row['index']} stands where entry {index} should")
             need(isinstance(row["entry"], dict), f"entry {index} is not an object")
+            if self.progress and index % 1000 == 0:
+                self.progress("reading what was selected" if self.facts else "reading the log", index, self.head.size)
             yield index, line[9 : -len(f',"index":{index}}}')], row["entry"]
         facts = stream.finish()
         need(self.facts in ({}, facts), "the file changes while it is read")
@@ -842,10 +845,12 @@ def verify_bundle(
     min_size: int = 0,
     seen: Sequence[bytes] = (),
     expected: dict[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Verify a bundle; raises Rejected, or OSError where it cannot be read. `keys` are verifier keys or paths of them.
 
-    `seen` are checkpoints of earlier bundles; `expected` are values that the scope must have.
+    `seen` are checkpoints of earlier bundles; `expected` are values that the scope must have. `progress` is told
+    (stage, done, of how many).
     """
     # 1. The keys: from the caller, never from the bundle.
     trusted = [read_key(key) for key in keys]
@@ -868,12 +873,10 @@ def verify_bundle(
             need(scope[name] == value, f"the bundle is of another scope: {name} is {show(scope[name])}, not {show(value)}")
         # 5. to 7.
         log = Log(scope, head.size)
-        bundle = Bundle(archive, head, log, earlier)
+        bundle = Bundle(archive, head, log, earlier, progress)
         bundle.check(raw, noted)
         file.seek(0)
-        digest = sha256()
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
+        digest = file_digest(file, "sha256")
     return Report(head, scope, dict(bundle.selected), bundle.erased, log.states(), log.read, digest.hexdigest())
 
 
@@ -934,6 +937,10 @@ NOT proven:
 - Anything about periods in which no window covers a source; gaps are listed above."""
 
 
+def _tell(stage: str, done: int, total: int) -> None:
+    print(f"\r{stage}: {100 * done // total} %\x1b[K\r", end="", file=sys.stderr, flush=True)
+
+
 def _time(text: str) -> str:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
@@ -968,7 +975,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         seen = [Path(name).read_bytes() for name in args.seen]
         options: Any = {"origin": args.origin, "min_size": args.min_size, "seen": seen, "expected": asked}
-        report = verify_bundle(args.bundle, args.key, **options)
+        report = verify_bundle(args.bundle, args.key, progress=_tell if sys.stderr.isatty() else None, **options)
         print_report(report)
         return report.exit_code
     except Rejected as error:

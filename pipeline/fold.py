@@ -132,8 +132,8 @@ def fold_spoken(base: State | None, matched: Input | None, inputs: Sequence[Inpu
     for item in _order(inputs, {}):
         if item.verdict is Verdict.MATCHED and item.fresh_at + max_age <= item.event_time:
             continue  # dated so far ahead of its collection that it was never fresh
-        if last is not None and state is State.SATISFIED and _stale_at(last, max_age) <= item.event_time:
-            steps.append(Step(_stale_at(last, max_age), State.STALE, (), "not said again in time"))
+        if last is not None and state is State.SATISFIED and last.fresh_at + max_age <= item.event_time:
+            steps.append(Step(last.fresh_at + max_age, State.STALE, (), "not said again in time"))
             state = State.STALE
         if item.verdict is Verdict.MATCHED:
             if state is not State.SATISFIED:
@@ -144,15 +144,10 @@ def fold_spoken(base: State | None, matched: Input | None, inputs: Sequence[Inpu
             state = State.ERROR
     if state is not State.SATISFIED or last is None:
         return Folded(tuple(steps), last)
-    due_at = _stale_at(last, max_age)
+    due_at = last.fresh_at + max_age
     if due[0] <= due_at <= due[1]:
         return Folded((*steps, Step(due_at, State.STALE, (), "not said again in time")), last)
     return Folded(tuple(steps), last, due_at=due_at)
-
-
-def _stale_at(last: Input, max_age: int) -> int:
-    """When what was said last goes stale: by its freshness, and never before it was said."""
-    return max(last.fresh_at + max_age, last.event_time)
 
 
 def fold_silence(base: State | None, stretches: Sequence[Stretch], held: int, lateness: int, max_age: int, due: Span) -> Folded:
@@ -161,9 +156,7 @@ def fold_silence(base: State | None, stretches: Sequence[Stretch], held: int, la
     A span too short to outlast the source's lateness keeps the voice fresh and says nothing (`not-assessed`).
     """
     spans = join(stretches, held)
-    if not spans:
-        return Folded(())
-    before = [s.end for s in stretches if s.held < held and s.start < spans[0][0]]
+    before = [s.end for s in stretches if s.held < held and (not spans or s.start < spans[0][0])]
     end = max(before) if before else None
     cites = {s.start: s.idx for s in sorted(stretches, key=lambda s: -s.idx) if s.held >= held}
     steps: list[Step] = []
@@ -180,9 +173,9 @@ def fold_silence(base: State | None, stretches: Sequence[Stretch], held: int, la
             steps.append(Step(start, State.NOT_ASSESSED, (cites[start],), "covered for too short a time"))
             state = State.NOT_ASSESSED
         end = max(stop, end) if end is not None else stop
-    due_at = spans[-1][1] + max_age
-    if state is State.STALE:
+    if end is None or state in (None, State.STALE):
         return Folded(tuple(steps))
+    due_at = end + max_age if not spans else spans[-1][1] + max_age
     if due[0] <= due_at <= due[1]:
         return Folded((*steps, Step(due_at, State.STALE, (), "nothing covered since")))
     return Folded(tuple(steps), due_at=due_at)

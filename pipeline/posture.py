@@ -62,6 +62,8 @@ def decide(view: View) -> Changes:
         presents.append(present)
         if held is not None:
             drifts.extend(_finding_drift(view, finding, held, present, rows, first))
+        elif finding.state is State.NOT_SATISFIED and len(rows) > first:
+            drifts.append(_retirement(view, finding, present, first))
     controls = _controls(view, presents, rows)
     drifts.extend(_control_drift(view, controls, presents))
     drifts.extend(_baselines(view))
@@ -166,6 +168,28 @@ def _finding_drift(
             source=part.source,
             row=i,
         )
+
+
+def _retirement(view: View, finding: FindingView, present: Present, row: int) -> DriftRow:
+    """An open finding whose mapping is no longer held: whoever was alerted hears that nobody watches it any more."""
+    part = view.parts[present.part_id]
+    account = view.accounts.get(finding.subject, part.part).split("/")[0]
+    return DriftRow(
+        kind="finding",
+        key=f"finding/{finding.mapping}/{account}",
+        before=State.NOT_SATISFIED.value,
+        after=present.state.value,
+        controls=(),
+        level="informational",
+        event_time=present.since,
+        delivery=_delivery(part),
+        text="a mapping that is no longer held",
+        mapping=finding.mapping,
+        subject=finding.subject,
+        account=account,
+        source=part.source,
+        row=row,
+    )
 
 
 def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -> list[ControlChange]:

@@ -108,7 +108,7 @@ def check_page(context: Context, page: Sequence[Facts], digest: str) -> str:
         if facts.type == "mapping_set":
             digest = str(facts.fields["digest"])
         _evidence(facts, rows)
-        _tags(facts, rows)
+        _tags(context, facts, rows)
         _dead_letter(facts, rows)
         _finding_row(facts, rows)
         if facts.keys is not None:
@@ -137,11 +137,11 @@ def _evidence(facts: Facts, rows: Rows) -> None:
         expect((row.part_source, row.part), (facts.source, part), "it is of another part than its row says", facts.index)
 
 
-def _tags(facts: Facts, rows: Rows) -> None:
+def _tags(context: Context, facts: Facts, rows: Rows) -> None:
     """Tags with the subject that each handle stands for."""
     tags = rows.tags.get(facts.index, ())
     if facts.type == "closing":
-        _closing_tag(facts, tags)
+        _closing_tag(context, facts, tags)
         return
     if facts.type != "evidence":
         if tags:
@@ -158,12 +158,19 @@ def _tags(facts: Facts, rows: Rows) -> None:
     expect(len(tags), len(wanted), "a subject's name is missing, and no erasure says so", facts.index)
 
 
-def _closing_tag(facts: Facts, tags: Sequence[Any]) -> None:
-    actual = [(t.mapping, bytes(t.subject).hex(), t.event_time, t.verdict) for t in tags]
-    wanted = (facts.fields["mapping"], facts.fields["subject"], facts.event_time, Verdict.CLOSED.value)
+def _closing_tag(context: Context, facts: Facts, tags: Sequence[Any]) -> None:
+    """The one tag of a closing; its part is one in which the finding was seen before."""
+    actual = [(t.mapping, bytes(t.subject).hex(), t.event_time, t.fresh_at, t.verdict) for t in tags]
+    fields, time = facts.fields, facts.event_time
+    wanted = (fields["mapping"], fields["subject"], time, time, Verdict.CLOSED.value)
     expect(actual, [wanted], "its tag is not what it says", facts.index)
+    table, tag = schema.tag, tags[0]
+    of_finding = (table.c.mapping == tag.mapping, table.c.subject == tag.subject)
+    there = select(table.c.idx).where(*of_finding, table.c.part_id == tag.part_id, table.c.idx < facts.index)
+    if context.connection.execute(there.limit(1)).first() is None:
+        differs("its tag is of a part where its finding was never seen", facts.index)
     if facts.detail is not None:
-        expect(tags[0].name, facts.detail["subject"], "its subject has another name", facts.index)
+        expect(tag.name, facts.detail["subject"], "its subject has another name", facts.index)
 
 
 def _dead_letter(facts: Facts, rows: Rows) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import Integer, cast, func, select
 
 from store import schema
 from store.entries import window_fields
@@ -139,12 +139,16 @@ def check_windows(context: Context, windows: Windows) -> None:
 
 def _check_coverage(context: Context, rebuilt: Mapping[_Part, Iterable[Stretch]]) -> None:
     part, table = schema.part, schema.coverage
-    query = select(table, part.c.source, part.c.part.label("name")).join(part, part.c.id == table.c.part_id, isouter=True)
+    joins = cast(table.c.joins, Integer).label("joins_value")  # as it is stored: any number but 0 reads as true
+    query = select(table, joins, part.c.source, part.c.part.label("name"))
+    query = query.join(part, part.c.id == table.c.part_id, isouter=True)
     stored = {
-        (row.source, row.name, row.start): (row.end, row.held, row.joins, row.bridge, row.idx)
+        (row.source, row.name, row.start): (row.end, row.held, row.joins_value, row.bridge, row.idx)
         for row in context.connection.execute(query)
     }
-    wanted = {(*key, s.start): (s.end, s.held, s.joins, s.bridge, s.idx) for key, stretches in rebuilt.items() for s in stretches}
+    wanted = {
+        (*key, s.start): (s.end, s.held, int(s.joins), s.bridge, s.idx) for key, stretches in rebuilt.items() for s in stretches
+    }
     wrong = [key for key in stored.keys() | wanted.keys() if stored.get(key) != wanted.get(key)]
     if wrong:
         index = min(found[key][4] for found in (stored, wanted) for key in wrong if key in found)

@@ -121,7 +121,4 @@ def open_in_parts(connection: Connection, source: str, parts: Iterable[str]) -> 
         .group_by(mapping.c.id, mapping.c.record)
         .order_by(mapping.c.id)
     )
-    return [
-        OpenMapping(msgspec.json.decode(record, type=MappingRecord), count)
-        for record, count in connection.execute(query).tuples()
-    ]
+    return [OpenMapping(msgspec.json.decode(record, type=MappingRecord), count) for record, count in connection.execute(query)]

@@ -161,7 +161,7 @@ def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, want
         mapping=key[0],
         subject=key[1],
         part_id=row.part_id if row is not None else inputs[-1].part_id,
-        silence=False,
+        silence=row is not None and row.silence,  # one whose mapping keeps silent now
         floor=floor,
         base=base,
         matched=matched,
@@ -176,7 +176,8 @@ def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, want
 
 def _silence(connection: Connection, key: FindingKey, row: Row[Any] | None, part_id: int, active: ActiveSet) -> FindingView:
     held = active.mappings[key[0]]
-    floor = silence_floor(connection, part_id, held.held, held.record.max_age)
+    row_time = row.row_time if row is not None else 0
+    floor = silence_floor(connection, part_id, held.held, held.record.max_age, row_time)
     base, since, rows = _rows(connection, key, floor)
     return FindingView(
         mapping=key[0],
@@ -195,16 +196,19 @@ def _silence(connection: Connection, key: FindingKey, row: Row[Any] | None, part
     )
 
 
-def silence_floor(connection: Connection, part_id: int, held: int, max_age: int) -> int:
-    """From when on a silence is folded: where coverage under sets that held the mapping begins, or staleness before it."""
+def silence_floor(connection: Connection, part_id: int, held: int, max_age: int, row_time: int) -> int:
+    """From when on a silence is folded: where coverage under sets that held the mapping begins, or staleness before it.
+
+    Without any, what an older set said ages: its staleness is all that can change, and nothing up to its last row.
+    """
     table = schema.coverage
     of = table.c.part_id == part_id
-    start = connection.execute(select(func.min(table.c.start)).where(of, table.c.held >= held)).scalar()
+    start: int | None = connection.execute(select(func.min(table.c.start)).where(of, table.c.held >= held)).scalar()
+    older = select(func.max(table.c.end)).where(of, table.c.held < held)
+    end: int | None = connection.execute(older if start is None else older.where(table.c.start < start)).scalar()
     if start is None:
-        return 0
-    before = select(func.max(table.c.end)).where(of, table.c.held < held, table.c.start < start)
-    end: int | None = connection.execute(before).scalar()
-    return int(start) if end is None else min(int(start), end + max_age)
+        return max(end + max_age, row_time + 1) if end is not None else 0
+    return min(start, end + max_age) if end is not None else start
 
 
 def _where(table: Any, key: FindingKey) -> ColumnElement[bool]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, and_, or_, select, update
 
 from store import schema
 from store.entries import canonical, committed, counts_json, window_fields
@@ -118,12 +118,12 @@ def _close(
     index = writer.add("window", row.source, record.asked[1], record.ended_at, fields, detail, payload)
     _finish(writer, row.id, record.state, index, held, sets)
     closed.attempts.append(row.id)
-    if row.kind == "retry" and (record.state == "failed" or record.errors):
+    if row.kind == "retry" and (record.state == "failed" or len(record.errors) > record.unreadable):  # denied, not spoilt
         _ask_again(writer.connection, row.id)
     types = {p.part: p.type for p in record.parts}
     for part in record.parts:
         part_id = names.part(row.source, part.part, part.type)
-        if part.complete and record.state != "failed" and _first_complete(writer.connection, part_id, index):
+        if record.state != "failed" and _first_read(writer.connection, part_id, index):
             closed.baselines[part_id] = index
     for cover in record.covers:
         part_id = names.part(row.source, cover.part, types.get(cover.part, ""))
@@ -138,7 +138,8 @@ def _capped(cover: Cover, ended_at: int) -> Cover:
     return Cover(cover.part, min(cover.start, end), end, cover.joins, cover.bridge)
 
 
-def _first_complete(connection: Connection, part_id: int, index: int) -> bool:
+def _first_read(connection: Connection, part_id: int, index: int) -> bool:
+    """Whether this is the first window in which the part was read; what came before is its baseline."""
     table = schema.part
     done = connection.execute(
         update(table).where(table.c.id == part_id, table.c.baseline_idx.is_(None)).values(baseline_idx=index)
@@ -201,7 +202,7 @@ def _abandon(writer: EntryWriter, row: Row[Any], counts: Counts, reason: str, cl
     index = writer.add("window", row.source, row.asked_to, writer.now, fields, detail, payload)
     _finish(writer, row.id, WindowState.ABANDONED.value, index, row.held, row.sets.split())
     closed.attempts.append(row.id)
-    if row.finished:  # its cursor has moved on: only a new attempt brings the period back
+    if row.finished or row.kind == "retry":  # the cursor has moved on: only a new attempt brings the period back
         _ask_again(writer.connection, row.id)
         period = f"{format_time(row.asked_from)[:19]} to {format_time(row.asked_to)[:19]}"
         text = f"{row.source}: a window was given up ({reason}); {period} is asked for again"
@@ -241,11 +242,32 @@ def _source_drift(writer: EntryWriter, row: Row[Any], record: WindowRecord, inde
     if failures >= FAILING_AFTER and not now:
         text = f"{row.source}: collecting again"
         yield _drift(writer, row.source, "failing", "failing", "collecting", "high", text, index)
-    if row.kind == "retry" and record.state == "complete":
-        yield _drift(writer, row.source, "gap", "gap", "complete", "high", f"{row.source}: the gap is filled", index)
+    if row.kind == "retry" and record.state == "complete" and not _other_gaps(writer.connection, row):
+        yield _drift(writer, row.source, "gap", "gap", "complete", "high", f"{row.source}: no gap is left", index)
     if record.unreadable:
         text = f"{row.source}: {record.unreadable} files or records could not be understood; they are kept as dead letters"
         yield _drift(writer, row.source, "unreadable", "", "unreadable", "medium", text, index)
+    elif record.state == "complete" and _stands(writer.connection, row.source, "unreadable"):
+        text = f"{row.source}: everything is understood again; the dead letters stay"
+        yield _drift(writer, row.source, "unreadable", "unreadable", "understood", "medium", text, index)
+    if record.state == "complete" and _stands(writer.connection, row.source, "conflict"):
+        text = f"{row.source}: no further conflict in a complete window; both versions stay in the log"
+        yield _drift(writer, row.source, "conflict", "conflict", "quiet", "high", text, index)
+
+
+def _other_gaps(connection: Connection, row: Row[Any]) -> bool:
+    """Whether other periods of the source are still to be asked for again."""
+    table = schema.attempt
+    asked = and_(table.c.kind == "retry", table.c.state == WindowState.OPEN.value)
+    query = select(table.c.id).where(table.c.source == row.source, table.c.id != row.id, or_(table.c.again, asked))
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def _stands(connection: Connection, source: str, kind: str) -> bool:
+    """Whether the last that was told of this kind is that it began."""
+    table = schema.drift
+    query = select(table.c.after).where(table.c.key == f"source/{source}//{kind}").order_by(table.c.id.desc()).limit(1)
+    return connection.execute(query).scalar_one_or_none() == kind
 
 
 def _drift(writer: EntryWriter, source: str, kind: str, before: str, after: str, level: str, text: str, index: int) -> DriftRow:

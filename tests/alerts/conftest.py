@@ -110,12 +110,19 @@ class World:
         key = f"control/{id_}/{'stale' if stale else 'state'}"
         return self.drift("control", key, before, after, at, controls=id_, level=level, source="trail", delivery=delivery)
 
-    def source(self, what: str, before: str, after: str, text: str, at: float = 0, kind: str = "source", name: str = "trail") -> int:
+    def source(
+        self, what: str, before: str, after: str, text: str, at: float = 0, kind: str = "source", name: str = "trail"
+    ) -> int:
         return self.drift(kind, f"source/{name}//{what}", before, after, at, level="high", source=name, text=text)
 
     def baseline(self, part: str = f"{ACCOUNT}/eu-west-1", at: float = 0, name: str = "trail") -> int:
         key = f"source/{name}/{part}/baseline"
-        more = {"account": part.split("/")[0], "source": name, "level": "informational", "text": f"{name}: first complete window of {part}"}
+        more = {
+            "account": part.split("/")[0],
+            "source": name,
+            "level": "informational",
+            "text": f"{name}: first complete window of {part}",
+        }
         return self.drift("baseline", key, "", "complete", at, **more)
 
     def drift(self, kind: str, key: str, before: str, after: str, at: float = 0, **more: Any) -> int:

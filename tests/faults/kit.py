@@ -40,8 +40,8 @@ class Clock:
     def __call__(self) -> int:
         return self.now
 
-    def since_boot(self) -> int:
-        return self.boot
+    def since_boot(self) -> tuple[str, int]:
+        return "this boot", self.boot
 
     def pass_time(self, span: int) -> None:
         self.now += span
@@ -97,7 +97,7 @@ def begin(folder: Path, mappings: Path) -> Path:
     return path
 
 
-def event(number: int, name: str, at: int, window: str = "", **more: Any) -> Event:
+def event(number: int, name: str, at: int, window: str = "w", **more: Any) -> Event:
     """A CloudTrail record that the rules of rules.py know."""
     record = {"eventID": f"e-{number}", "eventName": name, "eventSource": "x", "requestParameters": more or None}
     payload = json.dumps(record).encode()

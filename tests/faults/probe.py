@@ -81,12 +81,20 @@ def install(probe: Probe, strikes: list[Strike]) -> None:
         setattr(cls, method, wrap(probe, name, [s for s in strikes if s.operation == name], getattr(cls, method)))
 
 
+_gate = threading.Lock()
+_own = threading.local()
+
+
 def _call(probe: Probe, name: str, strikes: list[Strike], real: Callable[..., Any]) -> Callable[..., Any]:
     def watched(*args: Any, **more: Any) -> Any:
-        _strike(strikes, probe.add(name, 1, 1))
+        with _gate:
+            begun = probe.add(name, 1, 1)
+        _own.depth = getattr(_own, "depth", 0) + 1
+        _strike(probe, strikes, begun)
         try:
             return real(*args, **more)
         finally:
+            _own.depth -= 1
             probe.add(name, 0, -1)
 
     return watched
@@ -94,7 +102,7 @@ def _call(probe: Probe, name: str, strikes: list[Strike], real: Callable[..., An
 
 def _generator(probe: Probe, name: str, strikes: list[Strike], real: Callable[..., Iterator[Any]]) -> Callable[..., Any]:
     def watched(*args: Any, **more: Any) -> Iterator[Any]:
-        _strike(strikes, probe.add(name, 1, 0))
+        _strike(probe, strikes, probe.add(name, 1, 0))
         items = real(*args, **more)
         while True:
             probe.add(name, 0, 1)
@@ -109,14 +117,26 @@ def _generator(probe: Probe, name: str, strikes: list[Strike], real: Callable[..
     return watched
 
 
-def _strike(strikes: list[Strike], begun: int) -> None:
+def _strike(probe: Probe, strikes: list[Strike], begun: int) -> None:
     for strike in strikes:
         if strike.nth != begun:
+            continue
+        if strike.signal == signal.SIGSTOP:
+            _stop(probe)
             continue
         if not strike.delay:
             os.kill(os.getpid(), strike.signal)
             continue
         threading.Thread(target=_later, args=(strike,), daemon=True).start()
+
+
+def _stop(probe: Probe) -> None:
+    """Stop when no other thread is inside an operation: a process that is stopped in a transaction would only hold up the others."""
+    with _gate:
+        while len(probe.inside()) > _own.depth:
+            time.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        time.sleep(0.1)  # the signal may stop another thread first, and this one some moments later
 
 
 def _later(strike: Strike) -> None:

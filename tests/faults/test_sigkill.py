@@ -39,7 +39,6 @@ def until_finished(installation: Installation, dice: random.Random, begun: dict[
     """Kill and start again: every second time anywhere, every second time soon after some operation began."""
     hits: list[str] = []
     while len(hits) < most:
-        installation.let_lease_run_out()
         strikes = []
         if len(hits) % 2:
             operation = NAMES[(len(hits) // 2) % len(NAMES)]
@@ -53,7 +52,6 @@ def until_finished(installation: Installation, dice: random.Random, begun: dict[
             return hits
         hits.append(killed_at(run))
         check_cursor(installation)
-    installation.let_lease_run_out()
     installation.run()
     return hits
 
@@ -95,7 +93,6 @@ def test_i1_sigkill_as_each_operation_begins(operation, install, undisturbed):
     assert run.end() == -signal.SIGKILL
     assert operation in run.probe.inside() or operation == "collect"
     check_cursor(installation)
-    installation.let_lease_run_out()
     installation.run()
     check_whole(installation.store, installation.checkpoints)
     assert observe(installation.store) == undisturbed.outcome

@@ -71,7 +71,6 @@ def test_i10_a_fault_in_any_write_is_seen_and_resumed_from(case, install, few, u
         assert run.status == -signal.SIGKILL or any(word in said for word in ("disk", "cannot", "Input/output")), said
         if installation.store.exists() and installation.store.stat().st_size:
             check_cursor(installation)
-        installation.let_lease_run_out()
         installation.run()
         check_whole(installation.store, installation.checkpoints)
         assert observe(installation.store) == undisturbed_few.outcome
@@ -86,7 +85,6 @@ def test_i10_a_file_that_may_grow_no_further(kilobytes, install, undisturbed):
     assert "nothing was written" in run.said() or "disk" in run.said()
     assert "Traceback" not in run.said()
     check_cursor(installation)
-    installation.let_lease_run_out()
     installation.run()
     check_whole(installation.store, installation.checkpoints)
     assert observe(installation.store) == undisturbed.outcome

@@ -167,11 +167,11 @@ class Installation:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        source = {"name": SOURCE, "type": "cloudtrail-files", "path": str(self.files)}
+        source = self.source or {"type": "cloudtrail-files", "path": str(self.files)}
         settings = {
             "store": {"url": f"sqlite:///{self.store}"},
             "mappings": {"builtin": False, "paths": [str(self.mappings)], "lists": demo_lists()},
-            "sources": [{**source, **self.source}],
+            "sources": [{"name": SOURCE, **source}],
             **self.more,
         }
         self.config.write_text(yaml.safe_dump(json.loads(json.dumps(settings))))
@@ -201,18 +201,20 @@ class Installation:
         strikes: Iterable[Strike] = (),
         argv: Sequence[str] = ("run", "--once"),
         *,
-        uid: int = 0,
+        bare: bool = False,
         fsize: int = 0,
         hold: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> Run:
-        """Begin `attestream run --once`: as another user, with a limit to the size of files, or stopped before it does anything."""
+        """Begin `attestream run --once`: without the superuser's powers, with a limit to the size of files, or held."""
         self.runs += 1
         probe = self.folder / f"probe-{self.runs}"
         output = self.folder / f"output-{self.runs}"
         run = Probe(probe)
         probe.chmod(0o666)
         asked = {"argv": [*argv, "--config", str(self.config)], "probe": str(probe), "output": str(output)}
-        more = {"strikes": [asdict(strike) for strike in strikes], "uid": uid, "fsize": fsize, "hold": hold}
+        more = {"strikes": [asdict(strike) for strike in strikes], "bare": bare, "fsize": fsize, "hold": hold}
+        more["environment"] = dict(environment or {})
         answer = self.server.ask(asked | more)
         return Run(self.server, answer["pid"], run, output)
 
@@ -224,19 +226,9 @@ class Installation:
         assert "sealed: log of" in run.said(), run.said()
         return run
 
-    def let_lease_run_out(self) -> None:
-        """What waiting a minute does: nobody can tell a holder that was killed from one that is busy before its lease ends."""
-        if self.store.exists() and Tables(self.store).rows("select 1 from sqlite_master where name = 'lease'"):
-            _execute(self.store, "update lease set expires = 0")
-
-
-def _execute(path: Path, sql: str) -> None:
-    from store.sqlite_driver import sqlite_module
-
-    connection = sqlite_module().connect(str(path))
-    connection.execute(sql)
-    connection.commit()
-    connection.close()
+    def lose_lock(self) -> None:
+        """What a lost lock file does (somebody tidied up): another process may now collect although one still does."""
+        (self.data / "collect.lock").unlink()
 
 
 def pending(stream: Path, positions: Mapping[int, int]) -> list[Event]:

@@ -299,6 +299,14 @@ def test_what_an_older_set_said_is_stale_once_nothing_was_covered_for_too_long()
     assert says(folded.steps) == [(150, STALE), (300, SATISFIED)]
 
 
+def test_what_an_older_set_said_ages_when_the_new_one_has_covered_nothing_yet() -> None:
+    old = stretch(0, 50, held=3)
+    assert silence(old, held=9, base=SATISFIED).due_at == 150
+    assert says(silence(old, held=9, base=SATISFIED, due=(0, 150)).steps) == [(150, STALE)]
+    for base in (STALE, State.RETIRED, None):
+        assert silence(old, held=9, base=base, due=(0, 900)) == Folded(())
+
+
 @pytest.mark.parametrize("base", [State.RETIRED, State.CLOSED, State.ERROR])
 def test_what_was_retired_does_not_become_stale_and_speaks_again(base: State) -> None:
     old = stretch(0, 50, held=3)

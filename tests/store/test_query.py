@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -328,6 +329,7 @@ def test_sources_say_how_they_are(lab: Lab) -> None:
     lab.window(T0 + DAY, T0 + 2 * DAY, kind="retry")
     trail = lab.query.sources(lab.now)[1]
     assert (trail.state, trail.gaps) == ("collecting", [])
+    lab.wait(SECOND)
     lab.window(T0 + 3 * DAY, T0 + 4 * DAY, state="failed", covers=(), errors=("access denied",))
     trail = lab.query.sources(lab.now)[1]
     assert (trail.state, trail.gaps, trail.failures) == ("failing", [], 1)
@@ -423,7 +425,7 @@ def test_proofs_verify(lab: Lab) -> None:
             view = lab.query.entry(index)
             assert view is not None
             verify_inclusion(leaf_hash(view.metadata), index, size, lab.query.inclusion(index, size), roots[size])
-    for old, new in zip(sizes, sizes[1:], strict=False):
+    for old, new in itertools.pairwise(sizes):
         verify_consistency(old, roots[old], new, roots[new], lab.query.consistency(old, new))
     for size in (10_000, 302):
         with pytest.raises(VerificationError):

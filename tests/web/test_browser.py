@@ -62,7 +62,7 @@ def test_pages_are_clean_and_fit(address: str, browser: Browser, width: int, sch
     said: list[str] = []
     tab.on("console", lambda message: said.append(message.text))
     tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("requestfailed", lambda request: said.append(request.url))
+    tab.on("response", lambda response: said.append(response.url) if response.status >= 400 else None)
     asked: set[str] = set()
     tab.on("request", lambda request: asked.add(request.url))
     wide = {}

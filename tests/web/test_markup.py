@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
+from tests.web.conftest import client_of
 from tests.web.dom import Element, parse
-from tests.web.fakes import FakeQuery
+from tests.web.fakes import FakeQuery, checkpoint
 from tests.web.makers import HOSTILE
+from tests.web.story import story
 from tests.web.test_app import PAGES, WRONG
 from web.words import is_hidden, visible
 
@@ -25,9 +27,17 @@ HOSTILE_SEARCH = "/search?q=%3Cscript%3Ealert(1)%3C/script%3E%22%27%1B%00%E2%80%
 EVERY = [*PAGES, *[path for path in WRONG if not path.startswith(("/api", "/static"))], HOSTILE_SEARCH]
 
 
+@pytest.fixture(scope="module")
+def trees() -> dict[str, Element]:
+    """Every page once: none of these tests changes anything."""
+    query = story()
+    client = client_of(query, checkpoint(query))
+    return {path: parse(client.get(path).text) for path in EVERY}
+
+
 @pytest.fixture(params=EVERY)
-def tree(request: pytest.FixtureRequest, client: TestClient) -> Element:
-    return parse(client.get(request.param).text)
+def tree(request: pytest.FixtureRequest, trees: dict[str, Element]) -> Element:
+    return trees[request.param]
 
 
 def test_only_elements_of_ours(tree: Element) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
-from store.reports import EntryView
+from store.reports import EntryView, EvidenceRow, Query
 from web.errors import NotFound
 from web.lookups import Text, control_id_of, find_entry, find_evidence
 from web.params import PAGE, Cursor, Limit, cut, read_time
@@ -39,9 +38,7 @@ def evidence(
 ) -> HTMLResponse:
     """Evidence, filtered, in pages, newest event first. With `id`: the entries of that event id."""
     if id:
-        indexes: Sequence[int] = site.query.evidence_by_id(id, source or None)
-        found = [row for idx in indexes[:limit] if (row := site.query.evidence_row(idx)) is not None]
-        rows, more = found, False
+        rows, more = rows_of_id(site.query, id, source or None, limit), False
     else:
         rows, more = cut(
             site.query.evidence(
@@ -67,6 +64,12 @@ def evidence(
         mappings=site.query.mappings(),
         sources=site.query.sources(site.clock()),
     )
+
+
+def rows_of_id(query: Query, event_id: str, source: str | None, limit: int) -> list[EvidenceRow]:
+    """The first entries of an event id: what the source said first under it, and what conflicts with that."""
+    indexes = query.evidence_by_id(event_id, source)[:limit]
+    return [row for idx in indexes if (row := query.evidence_row(idx)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
