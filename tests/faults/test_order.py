@@ -7,6 +7,7 @@ into windows and batches as chance will have it. Evidence, findings (as step fun
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -108,7 +109,7 @@ def run(folder: Path, template: Path, windows: Sequence[tuple[Sequence[Event], S
 
 
 @given(deliveries())
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300 if os.environ.get("FAULTS") == "long" else 25, deadline=None, suppress_health_check=list(HealthCheck))
 @example(([("DescribeVolumes", 0, "one"), ("DescribeVolumes", 5, "one")], [([1], [(3, 30)]), ([0, 0, 1], [(0, 3)])], False))
 @example(([("DescribeAlarms", 8, "one"), ("ListFunctions20150331", 8, "one")], [([1], []), ([0], [(0, 30)])], False))
 def test_i8_order_duplicates_and_windows_change_nothing(template, tmp_path_factory, delivery):
