@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Integer, Select, and_, cast, func, select, tuple_
+from sqlalchemy import Integer, Select, and_, bindparam, cast, func, select, tuple_
 
 from store import schema
 from store.fsck_common import Context, differs, expect
@@ -23,6 +23,7 @@ SAYS: Final[Mapping[str, frozenset[str]]] = {
 """States that a cited verdict can cause."""
 SILENT: Final = frozenset({State.SATISFIED.value, State.NOT_ASSESSED.value})
 """States that a cited window can cause."""
+_STATES: Final = frozenset(state.value for state in State)
 _PAGE: Final = 500
 
 
@@ -31,12 +32,13 @@ def check_causes(context: Context, page: Sequence[Facts]) -> None:
     findings = [facts for facts in page if facts.type == "finding"]
     cited = sorted({c for f in findings if isinstance(f.fields["cites"], list) for c in f.fields["cites"]})
     kinds, tags = _cited(context, cited)
+    newest_below = _newest_below()
     for facts in findings:
         context.place.index = facts.index
         fields = facts.fields
-        before = _state_before(context, facts)
+        before = _state_before(context, facts, newest_below)
         expect(fields["before"], before, f"the state before it was {before or 'none'!r}", facts.index)
-        if fields["before"] == fields["after"] or fields["after"] not in {state.value for state in State}:
+        if fields["before"] == fields["after"] or fields["after"] not in _STATES:
             differs("it changes no state", facts.index)
         record = context.known.records.get(fields["mapping"])
         if record is not None and record.id in context.known.active and facts.index >= context.held[record.id]:
@@ -48,20 +50,26 @@ def check_causes(context: Context, page: Sequence[Facts]) -> None:
                 differs("it cites nothing", facts.index)
 
 
-def _state_before(context: Context, facts: Facts) -> str:
+def _state_before(context: Context, facts: Facts, query: Select[Any]) -> str:
+    """The state that the finding's rows below this entry give it at the entry's time; "" for none."""
+    subject = bytes.fromhex(facts.fields["subject"])
+    place = {"m": facts.fields["mapping"], "s": subject, "t": facts.event_time, "i": facts.index}
+    return context.connection.execute(query, place).scalar_one_or_none() or ""
+
+
+def _newest_below() -> Select[Any]:
     table = schema.finding_row
-    query = (
+    return (
         select(table.c.state)
         .where(
-            table.c.mapping == facts.fields["mapping"],
-            table.c.subject == bytes.fromhex(facts.fields["subject"]),
-            table.c.event_time <= facts.event_time,
-            table.c.idx < facts.index,
+            table.c.mapping == bindparam("m"),
+            table.c.subject == bindparam("s"),
+            table.c.event_time <= bindparam("t"),
+            table.c.idx < bindparam("i"),
         )
         .order_by(table.c.event_time.desc(), table.c.idx.desc())
         .limit(1)
     )
-    return context.connection.execute(query).scalar_one_or_none() or ""
 
 
 def _cited(context: Context, indexes: Sequence[int]) -> tuple[dict[int, str], dict[int, list[Any]]]:

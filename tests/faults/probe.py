@@ -1,7 +1,7 @@
 """Watches the operations of a run from outside: how often each was begun, and which of them a kill interrupted.
 
-The counters live in a shared file mapping, which a SIGKILL leaves as it was. A `Strike` sends this process a signal in the middle of
-an operation that it names, so that every phase is really hit, not only the long ones.
+The counters live in a shared file mapping, which a SIGKILL leaves as it was. A `Strike` sends this process a signal in the middle
+of an operation that it names, so that every phase is really hit, not only the long ones.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _strike(probe: Probe, strikes: list[Strike], begun: int) -> None:
 
 
 def _stop(probe: Probe) -> None:
-    """Stop when no other thread is inside an operation: a process that is stopped in a transaction would only hold up the others."""
+    """Stop when no other thread is inside an operation: stopped in a transaction, it would only hold up the others."""
     with _gate:
         while len(probe.inside()) > _own.depth:
             time.sleep(0.001)

@@ -30,7 +30,9 @@ def rule(number: int, event: str, control: str, finding: str, **more: object) ->
 
 
 RULES = {
-    "closed-by-another": rule(1, "DescribeAlarms", "A.8.16", "not-satisfied", until={"eventName": "ListFunctions20150331"}, quiet_for="2h"),
+    "closed-by-another": rule(
+        1, "DescribeAlarms", "A.8.16", "not-satisfied", until={"eventName": "ListFunctions20150331"}, quiet_for="2h"
+    ),
     "closed-per-bucket": rule(
         2,
         "GetBucketPolicy",

@@ -1,7 +1,7 @@
-"""I8: duplicates and reordering change nothing. I7: neither does lateness: events that come up to 24 h late, in windows in any order.
+"""I8: duplicates and reordering change nothing. I7: neither does lateness: events up to 24 h late, in windows in any order.
 
-The same events, and the same covered time, are delivered twice: once as they happened in one window, once shuffled, repeated and cut
-into windows and batches as chance will have it. Evidence, findings (as step functions of event time) and controls must be the same.
+The same events, and the same covered time, are delivered twice: once as they happened in one window, once shuffled, repeated and
+cut into windows and batches as chance will have it. Evidence, findings (as steps of event time) and controls must be the same.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ facts = st.tuples(st.sampled_from(NAMES), st.integers(0, HOURS * 4), st.sampled_
 
 @st.composite
 def deliveries(draw):
-    """(facts, windows): a window is the numbers of its facts in the order of delivery, and the pieces of covered time it vouches for."""
+    """(facts, windows): a window is the numbers of its facts in the order of delivery, and the pieces of time that it covers."""
     chosen = draw(st.lists(facts, min_size=1, max_size=14))
     windows = draw(st.integers(1, 4))
     cuts = sorted(draw(st.sets(st.integers(1, HOURS - 1), max_size=5)))
@@ -60,7 +60,11 @@ def make(chosen: Sequence[tuple[str, int, str]]) -> list[Event]:
     return [event(n, name, START + quarter * 15 * MINUTE, bucketName=bucket) for n, (name, quarter, bucket) in enumerate(chosen)]
 
 
-def deliver(kit: Kit, attempt: str, epoch: int, events: Sequence[Event], pieces: Sequence[tuple[int, int]], asked: tuple[int, int]) -> None:
+Pieces = Sequence[tuple[int, int]]
+"""Covered time, in hours from START."""
+
+
+def deliver(kit: Kit, attempt: str, epoch: int, events: Sequence[Event], pieces: Pieces, asked: tuple[int, int]) -> None:
     """Publish an attempt's events and its record, and finish it."""
     sent = kit.stream.publish([replace(item, window=attempt) for item in events])
     record = WindowRecord(
@@ -87,7 +91,9 @@ def deliver(kit: Kit, attempt: str, epoch: int, events: Sequence[Event], pieces:
     kit.ledger.finish(attempt, epoch, record, {})
 
 
-def run(folder: Path, template: Path, windows: Sequence[tuple[Sequence[Event], Sequence[tuple[int, int]]]], batch: int, at_once: bool) -> Observed:
+def run(
+    folder: Path, template: Path, windows: Sequence[tuple[Sequence[Event], Pieces]], batch: int, at_once: bool
+) -> Observed:
     kit = Kit(folder / f"order-{next(numbers)}", template)
     try:
         kit.clock.pass_time(HOURS * HOUR)
@@ -132,5 +138,6 @@ def test_i7_events_that_come_a_day_late_say_what_they_would_have_said(template, 
     early = run(tmp_path, template, [([first, undone, again], [(0, HOURS)])], 1000, at_once=False)
     late = run(tmp_path, template, [([again], [(0, 6)]), ([], [(6, HOURS)]), ([undone], []), ([first], [])], 1, at_once=False)
     assert late == early
-    (changes,) = [changes for (mapping, _), changes in late.findings.items() if mapping.endswith("1") and changes[0][1] != "satisfied"]
+    about = [changes for (mapping, _), changes in late.findings.items() if mapping.endswith("1")]
+    (changes,) = [changes for changes in about if changes[0][1] != "satisfied"]
     assert [state for _, state in changes] == ["not-satisfied", "closed", "not-satisfied", "closed"]

@@ -1,7 +1,7 @@
-"""I1: SIGKILL at any point of `attestream run --once`. It is killed and started again until it has finished; then the store must say
+"""I1: SIGKILL at any point of `attestream run --once`. It is killed and started again until it has finished.
 
-what it says after a run that nothing disturbed: nothing lost, nothing twice, the log whole (I2, I3, I4, I8 on the way).
-FAULTS=long kills more often.
+Then the store must say what it says after a run that nothing disturbed: nothing lost, nothing twice, the log whole (I2, I3, I4
+and I8 on the way). FAULTS=long kills more often.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections import Counter
 
 import pytest
 
-from store.fsck import verify
 from tests.faults.cursor import check_cursor
 from tests.faults.observe import observe
 from tests.faults.probe import NAMES, Strike

@@ -25,7 +25,8 @@ from tests.faults.kit import START, Kit, Script, event
 from tests.faults.observe import Tables, observe
 from tests.faults.whole import check_whole
 
-EVENTS = [event(number, name, START + number * HOUR) for number, name in enumerate(["DescribeVolumes", "Decrypt", "UpdateService"] * 4)]
+CALLS = ["DescribeVolumes", "Decrypt", "UpdateService"] * 4
+EVENTS = [event(number, name, START + number * HOUR) for number, name in enumerate(CALLS)]
 
 
 class Lost:

@@ -1,4 +1,4 @@
-"""What the fault tests run: a folder of delivered CloudTrail files with everything in it that can go wrong, and an installation."""
+"""What the fault tests run: a folder of delivered CloudTrail files with all in it that can go wrong, and an installation."""
 
 from __future__ import annotations
 

@@ -1,0 +1,99 @@
+"""Drift: from the moment that an event is in the stream until its alert is handed over, while the worker is kept busy."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from alerts.base import Alert
+from alerts.deliver import Deliverer
+from alerts.routes import Route
+from benchmarks.bench_store import begin
+from benchmarks.events import event, payloads
+from benchmarks.mappings import mapping_set
+from benchmarks.measure import Measured
+from benchmarks.sizes import Size
+from pipeline.stream.sqlite import SqliteStream
+from pipeline.worker import Worker
+from store.records import Event
+
+LOAD = 100
+EVERY = 0.25
+PATIENCE = 60.0
+
+
+@dataclass(slots=True)
+class Receiver:
+    """A notifier that notes when it was handed which subject."""
+
+    seen: dict[str, float] = field(default_factory=dict)
+
+    def notify(self, alert: Alert) -> None:
+        """Note every subject that joined."""
+        now = time.monotonic()
+        for subject in (*alert.subjects, *alert.joined):
+            self.seen.setdefault(subject, now)
+
+
+def drift(size: Size, folder: Path) -> Iterator[Measured]:
+    """Publish load all the time, and now and then an event that opens a finding about somebody new."""
+    bench = begin(folder / "store", mapping_set(folder / "rules", size.mappings[1]))
+    stream = SqliteStream(folder / "stream.db")
+    receiver, stop = Receiver(), threading.Event()
+    mapper = Worker(stream, bench.store)
+    deliverer = Deliverer(bench.store.engine, [Route("bench", receiver)], bench.store.clock)
+    threads = [threading.Thread(target=work, args=(stop,)) for work in (mapper.run, deliverer.loop)]
+    for thread in threads:
+        thread.start()
+    began, cpu = time.monotonic(), time.process_time()
+    sent = _publish(stream, size)
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline and len(_found(sent, receiver)) < len(sent):
+        time.sleep(0.02)
+    seconds, cpu = time.monotonic() - began, time.process_time() - cpu
+    stop.set()
+    for thread in threads:
+        thread.join()
+    mapper.close()
+    stream.close()
+    times = sorted(_found(sent, receiver))
+    if len(times) < len(sent):
+        raise AssertionError(f"{len(sent) - len(times)} of {len(sent)} alerts were never handed over")
+    more = {"drift_p50_s": times[len(times) // 2], "drift_p95_s": times[min(len(times) - 1, len(times) * 95 // 100)]}
+    yield Measured("drift, stream to alert handed over", len(times), seconds, cpu, more)
+
+
+def _publish(stream: SqliteStream, size: Size) -> dict[str, float]:
+    """Publish; returns when each person's event was in the stream."""
+    bodies = payloads(LOAD * (size.drifts + 1))
+    sent: dict[str, float] = {}
+    for number in range(size.drifts):
+        load = [event(n, bodies[n], "bench") for n in range(number * LOAD, (number + 1) * LOAD)]
+        stream.publish(load)
+        subject = f"person-{number}"
+        stream.publish([_opening(load[0], subject)])
+        sent[subject] = time.monotonic()
+        time.sleep(EVERY)
+    return sent
+
+
+def _opening(like: Event, person: str) -> Event:
+    """An event that rule 0 opens a finding for, about this person."""
+    record = msgspec.json.decode(like.payload)
+    record |= {"eventName": "Change0Setting", "eventSource": "service-0.amazonaws.com", "eventID": person}
+    record["userIdentity"]["arn"] = f"arn:aws:iam::111122223333:user/{person}"
+    return replace(like, id=person, payload=msgspec.json.encode(record))
+
+
+def _found(sent: dict[str, float], receiver: Receiver) -> list[float]:
+    seen = dict(receiver.seen)
+    return [
+        next(at for subject, at in seen.items() if subject.endswith(f"/{person}")) - when
+        for person, when in sent.items()
+        if any(subject.endswith(f"/{person}") for subject in seen)
+    ]

@@ -1,0 +1,27 @@
+"""Every stage there is: one line each. Each runs in a process of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from benchmarks.measure import Stage
+from benchmarks.stages.collecting import collect
+from benchmarks.stages.drift import drift
+from benchmarks.stages.floor import floor
+from benchmarks.stages.matching import match
+from benchmarks.stages.storing import append, status
+from benchmarks.stages.streaming import stream
+from benchmarks.stages.whole import directory, worker
+
+STAGES: Final[Mapping[str, Stage]] = {
+    "floor": floor,
+    "collect": collect,
+    "stream": stream,
+    "match": match,
+    "append": append,
+    "worker": worker,
+    "directory": directory,
+    "status": status,
+    "drift": drift,
+}
