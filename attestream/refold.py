@@ -13,8 +13,10 @@ from sqlalchemy import Row as RowOf
 
 from pipeline.fold import Step, fold_open, fold_silence, fold_spoken
 from pipeline.posture import covered
+from pipeline.rules.mapping_set import MappingSet
+from pipeline.rules.ruleset import RuleSet
 from store import schema
-from store.active import ActiveSet, load_active
+from store.active import ActiveSet, load_active, read_payload
 from store.changes import Input, PartView, Row, Stretch
 from store.errors import VerificationError
 from store.records import HOUR, State, Verdict
@@ -30,6 +32,7 @@ def refold(connection: Connection) -> None:
     """
     head = read_head(connection)
     active = load_active(connection, head.mapping_set, head.set_idx)
+    _check_mappings(connection, active)
     parts = _parts(connection)
     finding = schema.finding
     for row in connection.execute(select(finding).order_by(finding.c.row_idx)).all():
@@ -39,6 +42,17 @@ def refold(connection: Connection) -> None:
         if floor is not None:
             base, standing = _standing(connection, row, floor)
             _compare(row.mapping, base, standing, _steps(connection, active, row, base, parts))
+
+
+def _check_mappings(connection: Connection, active: ActiveSet) -> None:
+    """What the store holds of each mapping must be what the set in the log says of it."""
+    if not active.digest:
+        return
+    said = {m.id: m for m in RuleSet.compile(MappingSet.from_bytes(read_payload(connection, active.digest))).mappings}
+    for id_ in sorted(said.keys() | active.mappings.keys()):
+        held = active.mappings.get(id_)
+        if held is None or said.get(id_) != held.record:
+            raise VerificationError(f"mapping {id_} is held otherwise than the active set says", index=active.idx)
 
 
 def _parts(connection: Connection) -> dict[int, PartView]:

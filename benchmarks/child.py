@@ -1,4 +1,4 @@
-"""One stage in this process: `python -m benchmarks.child STAGE SIZE`. Prints its measurements and peak memory as one JSON line."""
+"""One stage in this process: `python -m benchmarks.child STAGE SIZE`. Prints measurements and peak memory as one JSON line."""
 
 from __future__ import annotations
 

@@ -47,7 +47,8 @@ def machine() -> str:
     if info.exists():
         names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
         model = names[0] if names else model
-    return f"{model}, {len(os.sched_getaffinity(0))} CPUs, {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    cores = len(os.sched_getaffinity(0))
+    return f"{model}, {cores} CPUs, {platform.system()} {platform.release()}, Python {platform.python_version()}"
 
 
 def ratios(ran: Sequence[Ran], size: Size) -> dict[str, float | None]:
@@ -71,7 +72,7 @@ def ratios(ran: Sequence[Ran], size: Size) -> dict[str, float | None]:
         "drift_p50_s": more["drift_p50_s"],
         "drift_p95_s": more["drift_p95_s"],
     }
-    return {**{name: None for name in NOT_YET}, **{name: _round(value) for name, value in found.items()}}
+    return {**dict.fromkeys(NOT_YET), **{name: _round(value) for name, value in found.items()}}
 
 
 def _round(value: float | None) -> float | None:
@@ -117,8 +118,10 @@ def table(found: Mapping[str, Any]) -> str:
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    made = ["| " + " | ".join(_padded(cell, width, n) for n, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
-            for row in rows]
+    made = [
+        "| " + " | ".join(_padded(cell, width, n) for n, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
+        for row in rows
+    ]
     rule = "|" + "|".join("-" * (width + 1) + ("-" if n == 0 else ":") for n, width in enumerate(widths)) + "|"
     return "\n".join([made[0], rule, *made[1:]])
 

@@ -20,20 +20,7 @@ from store.changes import (
     View,
 )
 from store.records import ControlState, DriftRow, State
-
-SPEAKS = (State.SATISFIED, State.NOT_SATISFIED, State.STALE)
-"""Finding states that count in a control's state."""
-
-
-def control_state(tally: Mapping[State, int]) -> ControlState:
-    """The state that findings give a control: anything open, else anything stale, else anything that spoke for it."""
-    if tally.get(State.NOT_SATISFIED, 0) > 0:
-        return ControlState.NOT_SATISFIED
-    if tally.get(State.STALE, 0) > 0:
-        return ControlState.STALE
-    if tally.get(State.SATISFIED, 0) > 0:
-        return ControlState.SATISFIED
-    return ControlState.NOT_ASSESSED
+from store.status import SPEAKS, control_state
 
 
 def decide(view: View) -> Changes:

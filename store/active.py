@@ -104,17 +104,22 @@ def active_digest(engine: Engine) -> str:
 
 def set_payload(engine: Engine, digest: str) -> bytes:
     """The bytes of a mapping set as they stand in the log. Raises StoreError when no set of this digest was ever active."""
+    with reading(engine) as connection:
+        return read_payload(connection, digest)
+
+
+def read_payload(connection: Connection, digest: str) -> bytes:
+    """As `set_payload`, through a connection. Raises VerificationError when the bytes are not those of the digest."""
     entry, table = schema.entry, schema.mapping_set
     query = (
         select(entry.c.payload_block, entry.c.payload_offset, entry.c.payload_length)
         .join(table, table.c.idx == entry.c.idx)
         .where(table.c.digest == digest)
     )
-    with reading(engine) as connection:
-        row = connection.execute(query).one_or_none()
-        if row is None:
-            raise StoreError(f"no mapping set {digest[:12]} was ever active in this store")
-        payload = BlockReader(connection).piece(row.payload_block, row.payload_offset, row.payload_length)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise StoreError(f"no mapping set {digest[:12]} was ever active in this store")
+    payload = BlockReader(connection).piece(row.payload_block, row.payload_offset, row.payload_length)
     if hashlib.sha256(payload).hexdigest() != digest:
         raise VerificationError(f"the mapping set {digest[:12]} is not what was activated: its bytes have changed")
     return payload

@@ -53,7 +53,6 @@ class Seen:
     sets: dict[str, tuple[int, int]] = field(default_factory=dict)
     set_indexes: dict[int, str] = field(default_factory=dict)
     erased: int = 0
-    blocks: set[int] = field(default_factory=set)
 
 
 def differs(what: str, index: int | None = None) -> NoReturn:

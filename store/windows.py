@@ -52,10 +52,11 @@ def record_windows(connection: Connection, windows: Iterable[Judged]) -> list[st
 
 
 def note_sets(connection: Connection, attempts: Iterable[str], digest: str, set_idx: int) -> None:
-    """Remember under which mapping sets the events of these attempts were processed."""
+    """Remember under which mapping sets the events of these attempts were processed. What is settled is history."""
     table = schema.attempt
     for some in chunks(sorted(set(attempts))):
-        for row in connection.execute(select(table.c.id, table.c.held, table.c.sets).where(table.c.id.in_(some))).all():
+        query = select(table.c.id, table.c.held, table.c.sets)
+        for row in connection.execute(query.where(table.c.id.in_(some), table.c.state == WindowState.OPEN.value)).all():
             sets = row.sets.split()
             if digest not in sets or row.held is None:
                 values = {"held": min(set_idx, row.held if row.held is not None else set_idx)}

@@ -13,13 +13,16 @@ import msgspec
 from alerts.base import Alert
 from alerts.deliver import Deliverer
 from alerts.routes import Route
-from benchmarks.bench_store import begin
-from benchmarks.events import event, payloads
+from benchmarks.bench_store import Bench, begin
+from benchmarks.events import event, payloads, write_files
 from benchmarks.mappings import mapping_set
 from benchmarks.measure import Measured
 from benchmarks.sizes import Size
+from collectors.registry import build, read_settings
+from collectors.runner import run_attempts
 from pipeline.stream.sqlite import SqliteStream
 from pipeline.worker import Worker
+from store.cursors import Lease
 from store.records import Event
 
 LOAD = 100
@@ -46,6 +49,7 @@ def drift(size: Size, folder: Path) -> Iterator[Measured]:
     stream = SqliteStream(folder / "stream.db")
     receiver, stop = Receiver(), threading.Event()
     mapper = Worker(stream, bench.store)
+    _baseline(bench, stream, mapper)
     deliverer = Deliverer(bench.store.engine, [Route("bench", receiver)], bench.store.clock)
     threads = [threading.Thread(target=work, args=(stop,)) for work in (mapper.run, deliverer.loop)]
     for thread in threads:
@@ -66,6 +70,19 @@ def drift(size: Size, folder: Path) -> Iterator[Measured]:
         raise AssertionError(f"{len(sent) - len(times)} of {len(sent)} alerts were never handed over")
     more = {"drift_p50_s": times[len(times) // 2], "drift_p95_s": times[min(len(times) - 1, len(times) * 95 // 100)]}
     yield Measured("drift, stream to alert handed over", len(times), seconds, cpu, more)
+
+
+def _baseline(bench: Bench, stream: SqliteStream, mapper: Worker) -> None:
+    """A first complete window: what comes in it is told in one summary, what comes after it one by one."""
+    files = bench.folder / "files"
+    files.mkdir()
+    write_files(payloads(10), files)
+    settings = read_settings({"name": "bench", "type": "cloudtrail-files", "path": str(files)})
+    epoch = Lease(bench.store.engine).acquire()
+    if epoch is None:
+        raise AssertionError("the lease of a new store is taken")
+    run_attempts(build(settings), stream, bench.ledger, epoch, bench.store.clock())
+    mapper.drain()
 
 
 def _publish(stream: SqliteStream, size: Size) -> dict[str, float]:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from attestream.refold import refold
-from pipeline.posture import control_state, decide
+from pipeline.posture import decide
 from pipeline.timekeeper import Timekeeper
 from pipeline.window import window_event
 from store.changes import ControlView, FindingView, HeldMapping, Input, PartView, Row, Stretch, View
@@ -31,7 +31,7 @@ from store.records import (
     Verdict,
 )
 from store.sqlite_driver import reading
-from store.status import control_state as shown_state
+from store.status import control_state
 from tests.store.lab import T0, TYPE, Lab, mapping
 
 OPEN, CLOSED, SATISFIED, STALE = State.NOT_SATISFIED, State.CLOSED, State.SATISFIED, State.STALE
@@ -56,7 +56,7 @@ TABLE = [
 @pytest.mark.parametrize(("tally", "state"), TABLE)
 def test_the_worst_that_is_said_is_the_state(tally: Mapping[State, int], state: ControlState) -> None:
     assert control_state(tally) is state
-    assert shown_state(tally) is state
+    assert control_state(tally) is state
 
 
 # -- views made by hand
@@ -155,7 +155,14 @@ def test_a_finding_without_its_mapping_is_retired() -> None:
     seen = finding("gone", base=OPEN, floor=900, state=OPEN, row_time=10)
     changes = decide(view(seen, mappings=[A]))
     assert [(r.event_time, r.before, r.state, r.cites) for r in changes.rows] == [(900, OPEN, State.RETIRED, ())]
-    assert [d for d in changes.drifts if d.kind == "finding"] == []
+
+
+def test_whoever_was_alerted_hears_that_an_open_finding_is_retired() -> None:
+    seen = finding("gone", base=OPEN, floor=900, state=OPEN, row_time=10)
+    [drift] = decide(view(seen, mappings=[A])).drifts
+    assert (drift.key, drift.before, drift.after) == ("finding/gone/111122223333", "not-satisfied", "retired")
+    closed = finding("gone", base=State.CLOSED, floor=900, state=State.CLOSED, row_time=10)
+    assert decide(view(closed, mappings=[A])).drifts == ()
 
 
 @pytest.mark.parametrize("record", [replace(A, finding="evidence"), replace(A, silence=False)])

@@ -71,9 +71,9 @@ def naive_latest(entries: Entries, control: str, time: int, size: int) -> tuple[
 
 
 @settings(max_examples=25, deadline=None)
-@given(history=histories, hour=hours, part=st.floats(0, 1), data=st.data())
+@given(history=histories, hour=hours, part=st.floats(0, 1))
 def test_a_moment_is_what_a_recomputation_from_the_log_gives(
-    new_lab: Callable[[], Lab], history: list[Any], hour: int, part: float, data: Any
+    new_lab: Callable[[], Lab], history: list[Any], hour: int, part: float
 ) -> None:
     lab = new_lab()
     play(lab, history)
