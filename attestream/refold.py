@@ -24,6 +24,13 @@ from store.view import silence_floor
 from store.writer import read_head
 
 
+def recheck(connection: Connection) -> None:
+    """The whole hook: the mappings that judge are those of the set in the log, and every finding follows from its inputs."""
+    head = read_head(connection)
+    _check_mappings(connection, load_active(connection, head.mapping_set, head.set_idx))
+    refold(connection)
+
+
 def refold(connection: Connection) -> None:
     """Raise VerificationError for the first finding whose standing rows do not follow from what was recorded.
 
@@ -32,7 +39,6 @@ def refold(connection: Connection) -> None:
     """
     head = read_head(connection)
     active = load_active(connection, head.mapping_set, head.set_idx)
-    _check_mappings(connection, active)
     parts = _parts(connection)
     finding = schema.finding
     for row in connection.execute(select(finding).order_by(finding.c.row_idx)).all():

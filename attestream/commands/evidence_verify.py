@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attestream.console import counting, emit, say
 from attestream.options import AsJson, Config
-from attestream.refold import refold
+from attestream.refold import recheck
 from attestream.settings import load
 from attestream.wiring import opened
 from store.fsck import verify
@@ -17,7 +17,7 @@ def evidence_verify(config: Config = None, as_json: AsJson = False) -> None:
     """
     with opened(load(config)) as parts, counting("verifying") as advance:
         checkpoint = parts.latest_checkpoint()
-        verified = verify(parts.store.engine, checkpoint, advance, refold)
+        verified = verify(parts.store.engine, checkpoint, advance, recheck)
         log = parts.query.log()
     signed = checkpoint.checkpoint.size if checkpoint is not None else 0
     if as_json:

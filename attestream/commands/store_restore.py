@@ -10,7 +10,7 @@ import typer
 from attestream.console import counting, say
 from attestream.errors import AttestreamError
 from attestream.options import Config
-from attestream.refold import refold
+from attestream.refold import recheck
 from attestream.settings import load
 from attestream.wiring import opened
 from store.backup import restore
@@ -35,7 +35,7 @@ def store_restore(backup: Annotated[Path, typer.Argument(help="A file that store
     ):  # what it carries belongs to a later store; the sources are read again
         stream.rename(stream.with_name("stream.db.before-restore"))
     with opened(settings) as parts, counting("verifying") as advance:
-        verify(parts.store.engine, None, advance, refold)
+        verify(parts.store.engine, None, advance, recheck)
         size, signed = parts.query.log().size, parts.latest_checkpoint()
     say(f"{place}: restored, a log of {size:,} entries, whole")
     if signed is not None and signed.checkpoint.size > size:

@@ -23,7 +23,7 @@ from attestream.demo.history import history, live_act
 from attestream.demo.receiver import Receiver
 from attestream.demo.world import HOME_REGION, demo_lists
 from attestream.errors import AttestreamError
-from attestream.refold import refold
+from attestream.refold import recheck
 from attestream.serve import alert_role, serve_role
 from attestream.service import ROLES, Service, run_once
 from attestream.settings import load
@@ -208,7 +208,7 @@ def _proved(stage: Stage, parts: Parts) -> None:
     say("\n4. Proof")
     checkpoint = parts.latest_checkpoint()
     with counting("verifying") as advance:
-        verify(parts.store.engine, checkpoint, advance, refold)
+        verify(parts.store.engine, checkpoint, advance, recheck)
     log = parts.query.log()
     say(f"   every one of {log.size:,} entries recomputed from stored bytes: whole, root {log.root[:16]}…")
     now = parts.store.clock()

@@ -7,14 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
-from attestream.refold import refold
+from attestream.refold import recheck, refold
+from attestream.settings import Settings
+from attestream.wiring import opened
 from pipeline.timekeeper import Timekeeper
+from store import schema
 from store.errors import VerificationError
 from store.fsck import verify
 from store.open import open_store
 from store.records import DAY, HOUR, Closing, Verdict
-from store.sqlite_driver import reading
+from store.sqlite_driver import reading, writing
 from tests.store.lab import CONTROLS, MAPPINGS, PART, Lab, mapping
 
 ALICE, BOB = "111122223333/alice", "111122223333/bob"
@@ -203,3 +207,19 @@ def test_an_empty_store_is_whole(new_store: Callable[[], Lab]) -> None:
 @pytest.fixture
 def new_store(tmp_path: Path) -> Callable[[], Lab]:
     return lambda: Lab(tmp_path / "new.db")
+
+
+def test_a_mapping_that_is_held_otherwise_than_the_set_in_the_log_says_is_found(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"store": {"url": f"sqlite:///{tmp_path}/store.db"}})
+    with opened(settings) as parts:
+        parts.activate()
+        with reading(parts.store.engine) as connection:
+            recheck(connection)
+        with writing(parts.store.engine) as connection:
+            row = connection.execute(select(schema.mapping).limit(1)).one()
+            weaker = row.record.replace(b'"finding":"not-satisfied"', b'"finding":"evidence"')
+            weaker = weaker if weaker != row.record else row.record.replace(b'"level":"', b'"level":"x')
+            connection.execute(update(schema.mapping).where(schema.mapping.c.id == row.id).values(record=weaker))
+        with reading(parts.store.engine) as connection, pytest.raises(VerificationError, match=row.id) as caught:
+            recheck(connection)
+    assert caught.value.index == 0

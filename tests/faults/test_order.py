@@ -91,9 +91,7 @@ def deliver(kit: Kit, attempt: str, epoch: int, events: Sequence[Event], pieces:
     kit.ledger.finish(attempt, epoch, record, {})
 
 
-def run(
-    folder: Path, template: Path, windows: Sequence[tuple[Sequence[Event], Pieces]], batch: int, at_once: bool
-) -> Observed:
+def run(folder: Path, template: Path, windows: Sequence[tuple[Sequence[Event], Pieces]], batch: int, at_once: bool) -> Observed:
     kit = Kit(folder / f"order-{next(numbers)}", template)
     try:
         kit.clock.pass_time(HOURS * HOUR)
