@@ -11,13 +11,14 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 from sqlalchemy import Row as RowOf
 
-from pipeline.fold import Step, fold_open, fold_silence, fold_spoken
+from pipeline.fold import Folded, Step, fold_open, fold_silence, fold_spoken
 from pipeline.posture import covered
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.ruleset import RuleSet
 from store import schema
-from store.active import ActiveSet, load_active, read_payload
-from store.changes import Input, PartView, Row, Stretch
+from store.active import ActiveSet, load_active
+from store.blocks import BlockReader
+from store.changes import HeldMapping, Input, PartView, Row, Stretch
 from store.errors import VerificationError
 from store.records import HOUR, State, Verdict
 from store.view import silence_floor
@@ -47,18 +48,27 @@ def refold(connection: Connection) -> None:
         floor = _floor(connection, active, row)
         if floor is not None:
             base, standing = _standing(connection, row, floor)
-            _compare(row.mapping, base, standing, _steps(connection, active, row, base, parts))
+            folded = _folded(connection, active, row, base, parts)
+            _compare(row.mapping, base, standing, folded.steps)
+            _compare_due(row, folded)
 
 
 def _check_mappings(connection: Connection, active: ActiveSet) -> None:
-    """What the store holds of each mapping must be what the set in the log says of it."""
-    if not active.digest:
-        return
-    said = {m.id: m for m in RuleSet.compile(MappingSet.from_bytes(read_payload(connection, active.digest))).mappings}
-    for id_ in sorted(said.keys() | active.mappings.keys()):
-        held = active.mappings.get(id_)
-        if held is None or said.get(id_) != held.record:
-            raise VerificationError(f"mapping {id_} is held otherwise than the active set says", index=active.idx)
+    """What the store holds of each mapping, and since when, must be what the sets in the log say of it."""
+    entry = schema.entry
+    held: dict[str, HeldMapping] = {}
+    columns = (entry.c.idx, entry.c.payload_block, entry.c.payload_offset, entry.c.payload_length)
+    for row in connection.execute(select(*columns).where(entry.c.type == "mapping_set").order_by(entry.c.idx)).all():
+        payload = BlockReader(connection).piece(row.payload_block, row.payload_offset, row.payload_length)
+        records = RuleSet.compile(MappingSet.from_bytes(payload)).mappings
+        before, held = held, {}
+        for record in records:
+            old = before.get(record.id)
+            since = old.held if old is not None and old.record.digest == record.digest else row.idx
+            held[record.id] = HeldMapping(record, since)
+    for id_ in sorted(held.keys() | active.mappings.keys()):
+        if held.get(id_) != active.mappings.get(id_):
+            raise VerificationError(f"mapping {id_} is held otherwise than the sets in the log say", index=active.idx)
 
 
 def _parts(connection: Connection) -> dict[int, PartView]:
@@ -96,20 +106,29 @@ def _standing(connection: Connection, row: RowOf[Any], floor: int) -> tuple[Stat
     return base, {r.event_time: Row(r.event_time, r.idx, State(r.state)) for r in found if r.event_time >= floor}
 
 
-def _steps(
-    connection: Connection, active: ActiveSet, row: RowOf[Any], base: State | None, parts: dict[int, PartView]
-) -> tuple[Step, ...]:
+def _folded(connection: Connection, active: ActiveSet, row: RowOf[Any], base: State | None, parts: dict[int, PartView]) -> Folded:
     held = active.mappings[row.mapping]
     record, part = held.record, parts[row.part_id]
     applied = (0, -1)  # what time alone did last may be applied or wait; `_compare` takes both
     if row.silence:
-        return fold_silence(base, part.stretches, held.held, part.lateness, record.max_age, applied).steps
+        return fold_silence(base, part.stretches, held.held, part.lateness, record.max_age, applied)
     table = schema.tag
     rows = connection.execute(select(table).where(table.c.mapping == row.mapping, table.c.subject == row.subject))
     inputs = [Input(r.event_time, r.idx, Verdict(r.verdict), r.part_id, r.fresh_at) for r in rows]
     if record.finding == "satisfied":
-        return fold_spoken(base, None, inputs, record.max_age, applied).steps
-    return fold_open(base, None, inputs, covered(parts, held.held), record.quiet_for).steps
+        return fold_spoken(base, None, inputs, record.max_age, applied)
+    return fold_open(base, None, inputs, covered(parts, held.held), record.quiet_for)
+
+
+def _compare_due(row: RowOf[Any], folded: Folded) -> None:
+    """What time will do must be noted: a finding whose due time was taken away would stay as it is for ever."""
+    state = State(row.state)
+    due = None if state in (State.STALE, State.RETIRED) else folded.due_at
+    if row.due_at != due:
+        raise VerificationError(f"finding {row.mapping} becomes stale at another time than follows", index=row.row_idx)
+    late = row.quiet_at is None or (folded.quiet_at is not None and row.quiet_at > folded.quiet_at)
+    if state is State.NOT_SATISFIED and folded.quiet_at is not None and late:
+        raise VerificationError(f"finding {row.mapping} is looked at later than it may close", index=row.row_idx)
 
 
 def _compare(mapping: str, base: State | None, standing: dict[int, Row], steps: tuple[Step, ...]) -> None:

@@ -22,7 +22,7 @@ from pipeline.rules.ruleset import RuleSet
 from pipeline.stream.base import Stream
 from pipeline.stream.registry import open_stream
 from store.active import active_digest, set_payload
-from store.checkpoint import CheckpointSigner, CheckpointStore, SignedCheckpoint, load_or_create_key, open_checkpoint
+from store.checkpoint import CheckpointSigner, CheckpointStore, SignedCheckpoint, open_checkpoint
 from store.cursors import CollectionLedger, Lease
 from store.evidence import EvidenceStore
 from store.log_source import SqlLogSource, check_entry
@@ -30,6 +30,7 @@ from store.note import SigningKey
 from store.open import open_store, read_meta
 from store.query import StoreQuery
 from store.records import Activation, Batch
+from store.signing_key import load_or_create_key
 from web.site import CheckpointInfo
 
 SHOWN = 10

@@ -9,12 +9,13 @@ from typing import Any, Final
 from pipeline.posture import decide
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.ruleset import RuleSet
-from store.checkpoint import CheckpointSigner, CheckpointStore, load_or_create_key
+from store.checkpoint import CheckpointSigner, CheckpointStore
 from store.cursors import CollectionLedger
 from store.evidence import EvidenceStore
 from store.log_source import SqlLogSource, check_entry
 from store.open import open_store
 from store.records import HOUR, MINUTE, Activation, Batch
+from store.signing_key import load_or_create_key
 
 ORIGIN: Final = "benchmark.local/log"
 

@@ -12,24 +12,18 @@ without the place is found out by it.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
 import re
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-
 from store.errors import StoreError, VerificationError
-from store.note import MAX_NOTE_BYTES, SigningKey, VerifierKey, check_text, decode_base64, encode_base64, open_note, sign_note
+from store.files import os_errors, read_small, sync_directory, try_lock, write_whole
+from store.note import SigningKey, VerifierKey, check_text, decode_base64, encode_base64, open_note, sign_note
 from store.tiles import EMPTY_ROOT, HASH_SIZE, MAX_SIZE, TILE_WIDTH, CompactRange, TileReader, frontier
 
 LOCK_TIMEOUT: Final = 60.0
@@ -37,7 +31,6 @@ LOCK_TIMEOUT: Final = 60.0
 
 _RESTORED: Final = "was an older or another database put in place? Nothing is signed until the signed one is back"
 _SIZE: Final = re.compile(r"0|[1-9][0-9]{0,18}")
-_MAX_KEY_BYTES: Final = 16 * 1024
 
 
 class Refused(VerificationError):
@@ -106,14 +99,14 @@ class CheckpointStore:
     def lock(self, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         """Hold the place alone, against other processes and threads. Waits up to `timeout` seconds. Creates the directory."""
         deadline = time.monotonic() + timeout
-        with _os_errors(f"use the checkpoint directory {self.directory}"):
+        with os_errors(f"use the checkpoint directory {self.directory}"):
             if not self._copies.exists():
                 self._copies.mkdir(parents=True, exist_ok=True)
-                _sync_directory(self.directory)
-                _sync_directory(self.directory.parent)
+                sync_directory(self.directory)
+                sync_directory(self.directory.parent)
             descriptor = os.open(self.directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            while not _try_lock(descriptor):
+            while not try_lock(descriptor):
                 if time.monotonic() >= deadline:
                     raise StoreError(f"another process is signing in {self.directory}; try again when it is done")
                 time.sleep(0.02)
@@ -123,22 +116,22 @@ class CheckpointStore:
 
     def latest(self) -> bytes | None:
         """The last checkpoint's note, None before the first. Needs no lock: the file is only ever replaced whole."""
-        return _read(self.directory / "latest")
+        return read_small(self.directory / "latest")
 
     def signed_at(self) -> int | None:
         """When the last checkpoint was written, microseconds; None before the first."""
         latest = self.directory / "latest"
-        with _os_errors(f"look at {latest}"):
+        with os_errors(f"look at {latest}"):
             return latest.stat().st_mtime_ns // 1000 if latest.exists() else None
 
     def read(self, size: int) -> bytes | None:
         """The copy of the checkpoint of this size, None where none was signed."""
-        return _read(self._copies / str(size))
+        return read_small(self._copies / str(size))
 
     def highest(self) -> int | None:
         """The largest size that this place ever kept (the directory is listed once per object). Call with the lock held."""
         if self._highest is None:
-            with _os_errors(f"list {self._copies}"):
+            with os_errors(f"list {self._copies}"):
                 names = [path.name for path in self._copies.iterdir()]
             self._highest = max((int(name) for name in names if _SIZE.fullmatch(name)), default=None)
         return self._highest
@@ -151,11 +144,11 @@ class CheckpointStore:
         copy = self.read(size)
         if copy is not None and copy != note:
             raise Refused(f"{self._copies / str(size)} already holds another checkpoint of this size")
-        with _os_errors(f"write a checkpoint to {self.directory}"):
+        with os_errors(f"write a checkpoint to {self.directory}"):
             if self.latest() != note:
-                _write_whole(self.directory / "latest", note, 0o644)
+                write_whole(self.directory / "latest", note, 0o644)
             if copy is None:
-                _write_whole(self._copies / str(size), note, 0o444)
+                write_whole(self._copies / str(size), note, 0o444)
         self._highest = max(size, self._highest or 0)
 
 
@@ -294,108 +287,3 @@ class CheckpointSigner(Generic[StoredEntry]):
             return self._source.tile(0, tile)
         except (KeyError, VerificationError) as error:
             raise Refused(f"tile 0/{tile} of the stored tree cannot be read", index=tile * TILE_WIDTH) from error
-
-
-def load_or_create_key(path: Path, name: str) -> SigningKey:
-    """The Ed25519 key in the PEM (PKCS 8) file `path`, created when missing, with its verifier key string in `path`.pub.
-
-    `name` is the log's origin. Creating is atomic, and of several that create at once one wins and all return its key. Raises
-    StoreError when others than the owner may read the file, when it holds no such key, or when `.pub` says another key.
-    """
-    with _os_errors(f"use the signing key {path}"):
-        if not path.exists():
-            _create_key(path)
-        key = SigningKey(name, _load_key(path))
-        _publish_key(path.with_name(f"{path.name}.pub"), key)
-    return key
-
-
-def _create_key(path: Path) -> None:
-    pem = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with suppress(FileExistsError):  # somebody was faster: theirs is the key
-        _write_whole(path, pem, 0o600, replace=False)
-
-
-def _load_key(path: Path) -> Ed25519PrivateKey:
-    with path.open("rb") as file:
-        mode = os.fstat(file.fileno()).st_mode  # of the file that is read, whatever the name leads to later
-        if mode & 0o077:
-            raise StoreError(f"others may read or change the signing key {path} (mode {mode & 0o777:04o}): run chmod 600 on it")
-        pem = file.read(_MAX_KEY_BYTES)
-    try:
-        key = load_pem_private_key(pem, password=None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise StoreError(f"{path} does not hold a private key in PEM form without a password: put the log's key back") from error
-    if not isinstance(key, Ed25519PrivateKey):
-        raise StoreError(f"the private key in {path} is not Ed25519: put the log's key back")
-    return key
-
-
-def _publish_key(path: Path, key: SigningKey) -> None:
-    text = f"{key.verifier}\n".encode()
-    published = _read(path)
-    if published is None:
-        try:
-            _write_whole(path, text, 0o644)
-        except OSError as error:
-            # A key from a read-only place (a mounted secret) works all the same: its public half can be had from the key.
-            if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-                raise
-    elif published != text:
-        raise StoreError(
-            f"{path} says another key than {key.verifier}: put the log's key and origin back, "
-            "or remove that file if this key is meant to be new"
-        )
-
-
-def _read(path: Path) -> bytes | None:
-    """Content of a small file, None where there is none."""
-    with _os_errors(f"read {path}"):
-        try:
-            with path.open("rb") as file:
-                return file.read(MAX_NOTE_BYTES + 1)
-        except FileNotFoundError:
-            return None
-
-
-def _write_whole(path: Path, data: bytes, mode: int, *, replace: bool = True) -> None:
-    """Write a file so that it is there whole or not at all, also after a power cut. FileExistsError when not to be replaced."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        if replace:
-            Path(temporary).replace(path)
-        else:
-            os.link(temporary, path)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    _sync_directory(path.parent)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # flock, not lockf: it also excludes threads of this process
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextmanager
-def _os_errors(what: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StoreError(f"cannot {what}: {error.strerror or error}") from error

@@ -57,7 +57,7 @@ def test_the_help_says_where_to_start_and_what_exit_codes_mean(run: Run) -> None
         (("status", "--as-of", "yesterday"), "--as-of: not an RFC 3339 time"),
         (("status", "--config", "/nowhere/at/all.yaml"), "/nowhere/at/all.yaml"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_bad_usage_is_exit_2_with_one_clear_message(
     words: tuple[str, ...], said: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -223,3 +223,26 @@ def test_a_mapping_that_is_held_otherwise_than_the_set_in_the_log_says_is_found(
         with reading(parts.store.engine) as connection, pytest.raises(VerificationError, match=row.id) as caught:
             recheck(connection)
     assert caught.value.index == 0
+
+
+@pytest.mark.parametrize("change", [{"active": False}, {"held": 7}, {"digest": "0" * 64}])
+def test_a_mapping_taken_out_or_moved_in_time_is_found(tmp_path: Path, change: dict[str, object]) -> None:
+    settings = Settings.model_validate({"store": {"url": f"sqlite:///{tmp_path}/store.db"}})
+    with opened(settings) as parts:
+        parts.activate()
+        with writing(parts.store.engine) as connection:
+            id_ = connection.execute(select(schema.mapping.c.id).limit(1)).scalar_one()
+            connection.execute(update(schema.mapping).where(schema.mapping.c.id == id_).values(**change))
+        with pytest.raises(VerificationError):
+            verify(parts.store.engine, None, None, recheck)
+
+
+@pytest.mark.parametrize("change", [{"due_at": None}, {"due_at": 10**16}, {"quiet_at": None}, {"quiet_at": 10**16}])
+def test_a_due_time_taken_away_is_found(lab: Lab, change: dict[str, object]) -> None:
+    lab.window(lab.now - DAY, lab.now)
+    table, [column] = schema.finding, list(change)
+    with writing(lab.engine) as connection:
+        done = connection.execute(update(table).where(table.c[column].is_not(None)).values(**change))
+        assert done.rowcount
+    with pytest.raises(VerificationError):
+        fold(lab)

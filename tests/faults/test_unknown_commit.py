@@ -16,11 +16,12 @@ import store.evidence
 from collectors.runner import run_attempts
 from pipeline.errors import StreamError
 from pipeline.posture import decide
-from store.checkpoint import CheckpointSigner, CheckpointStore, load_or_create_key
+from store.checkpoint import CheckpointSigner, CheckpointStore
 from store.cursors import Positions
 from store.errors import Fenced, StorageBusy, StorageUnusable, StoreError
 from store.log_source import SqlLogSource, check_entry
 from store.records import DAY, HOUR, Batch, Judged
+from store.signing_key import load_or_create_key
 from tests.faults.kit import START, Kit, Script, event
 from tests.faults.observe import Tables, observe
 from tests.faults.whole import check_whole

@@ -16,9 +16,10 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from hypothesis import given
 from hypothesis import strategies as st
 
-from store.checkpoint import Checkpoint, SignedCheckpoint, load_or_create_key, open_checkpoint
+from store.checkpoint import Checkpoint, SignedCheckpoint, open_checkpoint
 from store.errors import StoreError, VerificationError
 from store.note import SigningKey, encode_base64, sign_note
+from store.signing_key import load_or_create_key
 
 ORIGIN = "example.com/log"
 ROOT = encode_base64(bytes(range(32)))

@@ -31,7 +31,8 @@ with CheckpointStore(Path(sys.argv[1])).lock():
 PUBLISH = """
 import sys, time
 from pathlib import Path
-from store.checkpoint import CheckpointSigner, CheckpointStore, Refused, load_or_create_key
+from store.checkpoint import CheckpointSigner, CheckpointStore, Refused
+from store.signing_key import load_or_create_key
 from store.tiles import append_leaves, leaf_hash
 
 folder, word = Path(sys.argv[1]), sys.argv[2]
