@@ -17,6 +17,7 @@ from store.blocks import Packed, Ref, pack_blocks
 from store.changes import Input
 from store.entries import Committed, canonical, committed, evidence_detail, evidence_fields
 from store.errors import StoreError
+from store.found import FoundRows, tag_row
 from store.names import Names
 from store.records import HOUR, Closing, Counts, Judged, Verdict
 from store.seen import Fate, Keys, keys_of, remember, same_batch, settle_fates
@@ -51,7 +52,6 @@ class Kept:
     counts: dict[tuple[str, int], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     totals: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     conflicts: list[tuple[str, int, int]] = field(default_factory=list)
-    part_ids: set[int] = field(default_factory=set)
     evidence: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def sum(self) -> Counts:
@@ -123,7 +123,15 @@ def keep(
             kept.conflicts.append((judged.event.source, indexes[number], first))
     expires = [writer.now + 2 * lateness.get(i.judged.event.source, HOUR) for i in items]
     remember(connection, [i.judged for i in items], fates, indexes, expires)
-    _rows(connection, writer, items, indexes, fates, names, speaking, kept)
+    names.learn(j.subject for n in indexes for j in items[n].judged.judgements)
+    rows = FoundRows(names, speaking, kept.inputs, kept.evidence)
+    conflicts = {index: first for _, index, first in kept.conflicts}
+    for number, index in indexes.items():
+        if fates[number].kind == "dead_letter":
+            rows.add_dead_letter(items[number].judged.event, index, writer.now)
+        else:
+            rows.add_evidence(items[number].judged, index, conflicts.get(index))
+    rows.write(connection)
     return kept
 
 
@@ -143,70 +151,6 @@ def _write(
     return writer.add(fate.kind, event.source, event.time, event.collected_at, fields, item.detail, item.payload, refs)
 
 
-def _rows(
-    connection: Connection,
-    writer: EntryWriter,
-    items: Sequence[Item],
-    indexes: Mapping[int, int],
-    fates: Sequence[Fate],
-    names: Names,
-    speaking: Mapping[str, bool],
-    kept: Kept,
-) -> None:
-    """Rows by which what was kept is found: evidence, tags, controls, dead letters, the hourly roll-up."""
-    evidence, tags, controls, dead = [], [], [], []
-    rollup: Counter[tuple[int, str, str]] = Counter()
-    first_of = {indexes[n]: fates[n].first for n in indexes}
-    conflicts = {index: first for _, index, first in kept.conflicts}
-    names.learn(j.subject for n in indexes for j in items[n].judged.judgements)
-    for number, index in indexes.items():
-        event = items[number].judged.event
-        if fates[number].kind == "dead_letter":
-            row = {"idx": index, "source": event.source, "window": event.window, "recorded_at": writer.now}
-            dead.append(row)
-            continue
-        part_id = names.part(event.source, event.part, event.type)
-        kept.part_ids.add(part_id)
-        evidence.append(
-            {
-                "idx": index,
-                "source": event.source,
-                "part_id": part_id,
-                "type": event.type,
-                "window": event.window,
-                "event_time": event.time,
-                "conflicts_with": conflicts.get(index) if first_of[index] is not None else None,
-            }
-        )
-        hour = event.time - event.time % HOUR
-        rollup[hour, "source", event.source] += 1
-        fresh = min(event.time, event.collected_at)
-        for judgement in items[number].judged.judgements:
-            subject = names.handle(judgement.subject)
-            found = Input(event.time, index, judgement.verdict, part_id, fresh)
-            tags.append(_tag_row(judgement.mapping, subject, found))
-            if speaking.get(judgement.mapping, False):
-                kept.inputs[judgement.mapping, subject].append(found)
-        for mapping in {j.mapping for j in items[number].judged.judgements}:
-            rollup[hour, "mapping", mapping] += 1
-        for control in {c for j in items[number].judged.judgements for c in j.controls}:
-            rollup[hour, "control", control] += 1
-            controls.append({"control": control, "event_time": event.time, "idx": index})
-            latest = kept.evidence.get(control, (0, 0))
-            kept.evidence[control] = max(latest, (event.time, index))
-    for table, rows in (
-        (schema.evidence, evidence),
-        (schema.tag, tags),
-        (schema.evidence_control, controls),
-        (schema.dead_letter, dead),
-    ):
-        if rows:
-            connection.execute(table.insert(), rows)
-    if rollup:
-        rows = [{"hour": hour, "dim": dim, "key": key, "n": n} for (hour, dim, key), n in sorted(rollup.items())]
-        connection.execute(upsert(schema.rollup, ["hour", "dim", "key"], [], add=["n"]), rows)
-
-
 def close_by_hand(writer: EntryWriter, names: Names, closings: Sequence[Closing], kept: Kept) -> None:
     """Write closings as entries; each is an input of its finding. Raises StoreError where there is no such finding."""
     table = schema.finding
@@ -221,20 +165,8 @@ def close_by_hand(writer: EntryWriter, names: Names, closings: Sequence[Closing]
         fields = {"mapping": closing.mapping, "subject": subject.hex()}
         index = writer.add("closing", "attestream", closing.event_time, writer.now, fields, detail)
         found = Input(closing.event_time, index, Verdict.CLOSED, part_id, closing.event_time)
-        writer.connection.execute(schema.tag.insert(), _tag_row(closing.mapping, subject, found))
+        writer.connection.execute(schema.tag.insert(), tag_row(closing.mapping, subject, found))
         kept.inputs[closing.mapping, subject].append(found)
-
-
-def _tag_row(mapping: str, subject: bytes, found: Input) -> dict[str, Any]:
-    return {
-        "mapping": mapping,
-        "subject": subject,
-        "event_time": found.event_time,
-        "idx": found.idx,
-        "verdict": found.verdict.value,
-        "part_id": found.part_id,
-        "fresh_at": found.fresh_at,
-    }
 
 
 def count(connection: Connection, kept: Kept) -> None:

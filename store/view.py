@@ -155,7 +155,8 @@ def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, want
         rows: tuple[Standing, ...] = ()
         inputs = new
     else:
-        base, since, rows = _rows(connection, key, floor)
+        # Where nothing stands yet no row was ever written, but an `until` may have come before its match.
+        base, since, rows = _rows(connection, key, floor) if row is not None else (None, 0, ())
         matched, inputs = _inputs(connection, key, floor, active)
     return FindingView(
         mapping=key[0],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 from attestream.service import run_once
 from attestream.settings import Settings
 from attestream.wiring import opened
 from benchmarks.bench_store import begin
-from benchmarks.events import events, payloads, write_files
+from benchmarks.events import event, made, payloads, write_files
 from benchmarks.mappings import ACTED, mapping_set, write_rules
 from benchmarks.measure import Measured, timed
 from benchmarks.sizes import Size
@@ -28,13 +29,12 @@ def worker(size: Size, folder: Path) -> Iterator[Measured]:
     for name, retain_all in (("matched", False), ("all", True)):
         bench = begin(folder / name, found)
         stream = SqliteStream(folder / name / "stream.db")
-        made = events(payloads(size.whole + WARM))
         mapper = Worker(stream, bench.store, retain_all)
-        stream.publish(made[:WARM])
+        numbered = enumerate(made(size.whole + WARM))
+        stream.publish([event(*one, "bench") for one in islice(numbered, WARM)])
         mapper.drain()
-        for start in range(WARM, len(made), CHUNK):
-            stream.publish(made[start : start + CHUNK])
-        del made
+        while chunk := [event(*one, "bench") for one in islice(numbered, CHUNK)]:
+            stream.publish(chunk)
         with timed() as watch:
             mapper.drain()
             bench.signer().publish()

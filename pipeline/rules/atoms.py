@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from sigma.types import (
@@ -148,13 +149,21 @@ def _network(value: SigmaCIDRExpression, target: Target) -> Node:
 def _inside(value: object, network: IPv4Network | IPv6Network) -> bool:
     if not isinstance(value, str) or isinstance(value, Real) or len(value) > 64:
         return False
-    try:
-        address = ip_address(value)
-    except ValueError:
+    address = _address(value)
+    if address is None:
         return False
     if isinstance(network, IPv4Network) and isinstance(address, IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped in network  # ::ffff:192.0.2.1 is the host 192.0.2.1
     return address.version == network.version and address in network
+
+
+@lru_cache(maxsize=4096)
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """One address is asked about by every rule that names a network."""
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 def _compare(value: SigmaCompareExpression, target: Target) -> Node:
