@@ -7,9 +7,9 @@ import os
 import sys
 from typing import Any
 
-import click
 import structlog
 import typer
+from typer.exceptions import TyperException
 
 from alerts.base import AlertError
 from attestream.commands import REGISTRY
@@ -80,17 +80,25 @@ def set_up_logging() -> None:
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
 
 
+def invoke(words: list[str]) -> Any:
+    """Run the command that `words` name. Typer's own way of running would turn some errors into exit codes of its own."""
+    command = typer.main.get_command(build())
+    with command.make_context("attestream", words) as context:
+        return command.invoke(context)
+
+
 def main() -> None:
     """Run a command; every error of ours becomes one sentence on stderr and its exit code."""
     set_up_logging()
     try:
-        result = build()(standalone_mode=False)
-    except click.exceptions.Exit as exit_:
+        result = invoke(sys.argv[1:])
+        sys.stdout.flush()  # here, where a reader that has gone is no error
+    except typer.Exit as exit_:
         code = exit_.exit_code
-    except click.ClickException as error:
-        error.show()
+    except TyperException as error:
+        sys.stderr.write(f"{error.format_message()}\n")
         code = Exit.USAGE
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         say("interrupted; nothing is half done")
         code = Exit.INTERRUPTED
     except BrokenPipeError:

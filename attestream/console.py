@@ -36,25 +36,41 @@ def out() -> Console:
     return Console(highlight=False, width=width)
 
 
+def shown(text: str) -> str:
+    """Text as a terminal may have it: what is not printable (ESC, BEL, bidirectional marks …) becomes a backslash escape."""
+    clean = clean_text(text)
+    if clean.isprintable():
+        return clean
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode("ascii") for c in clean)
+
+
 def say(text: str) -> None:
     """A line for people."""
-    err().print(Text(clean_text(text)))
+    err().print(Text(shown(text)))
 
 
 def emit(value: Any) -> None:
     """One JSON document on stdout."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(_json(value, 2) + "\n")
+
+
+def _json(value: Any, indent: int | None = None) -> str:
+    """JSON in which what a terminal would obey is escaped as JSON escapes it; other letters stay as they are."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] if c != "\x7f" else "\\u007f" for c in text)
 
 
 def emit_lines(values: Iterable[Any]) -> None:
     """JSON lines on stdout."""
     for value in values:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+        sys.stdout.write(_json(value) + "\n")
 
 
 def write(text: str) -> None:
-    """Data as it is, on stdout."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """Lines of text on stdout."""
+    sys.stdout.write(shown(text.removesuffix("\n")) + "\n")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
@@ -63,7 +79,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Seque
     for column in columns:
         grid.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        grid.add_row(*(cell if isinstance(cell, Text) else Text(clean_text(str(cell))) for cell in row))
+        grid.add_row(*(cell if isinstance(cell, Text) else Text(shown(str(cell))) for cell in row))
     out().print(grid)
 
 
@@ -78,9 +94,7 @@ def facts(pairs: Mapping[str, Any]) -> None:
     width = max((len(name) for name in pairs), default=0)
     console = out()
     for name, value in pairs.items():
-        console.print(
-            Text(f"{name:<{width}}  ", style="dim") + (value if isinstance(value, Text) else Text(clean_text(str(value))))
-        )
+        console.print(Text(f"{name:<{width}}  ", style="dim") + (value if isinstance(value, Text) else Text(shown(str(value)))))
 
 
 def moment(micros: int | None) -> str:
@@ -99,7 +113,7 @@ class Bar:
 
     def describe(self, text: str) -> None:
         """What is being done now."""
-        self._progress.update(self._task, description=clean_text(text))
+        self._progress.update(self._task, description=shown(text))
 
     def advance(self, *, files: int = 0, events: int = 0) -> None:
         """More was read."""

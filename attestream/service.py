@@ -92,7 +92,7 @@ def run_once(
     finally:
         parts.lease.release()
     keeper.tick()
-    done.checkpoint = parts.signer().publish()
+    done.checkpoint = parts.publish()
     return done
 
 
@@ -138,14 +138,13 @@ class Sealer:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._keeper = Timekeeper(parts.store)
-        self._signer = parts.signer()
         self._refused = ""
 
     def tick(self) -> None:
         """Apply what is due, then sign."""
         self._keeper.tick()
         try:
-            self._signer.publish()
+            self._parts.publish()
         except VerificationError as error:
             log.error("refused to sign the log", error=str(error))
             self._tell("refused", str(error))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+
+import structlog
 
 from attestream.errors import SettingsError
 from attestream.lease import LocalLease
@@ -22,17 +25,19 @@ from pipeline.rules.ruleset import RuleSet
 from pipeline.stream.base import Stream
 from pipeline.stream.registry import open_stream
 from store.active import active_digest, set_payload
-from store.checkpoint import CheckpointSigner, CheckpointStore, SignedCheckpoint, open_checkpoint
-from store.cursors import CollectionLedger, Lease
+from store.checkpoint import CheckpointSigner, CheckpointStore, Refused, SignedCheckpoint, open_checkpoint
+from store.cursors import CollectionLedger, Lease, adopt_stream
 from store.evidence import EvidenceStore
 from store.log_source import SqlLogSource, check_entry
-from store.note import SigningKey
-from store.open import open_store, read_meta
+from store.note import SigningKey, VerifierKey
+from store.open import find_meta, open_store, read_meta, write_meta
 from store.query import StoreQuery
-from store.records import Activation, Batch
-from store.signing_key import load_or_create_key
+from store.records import Activation, Batch, DriftRow
+from store.signing_key import load_or_create_key, published_key
 from web.site import CheckpointInfo
 
+log = structlog.get_logger("attestream")
+SIGNED = "signed"
 SHOWN = 10
 """Problems that one error names."""
 
@@ -52,7 +57,10 @@ class Parts:
     def stream(self) -> Stream:
         """The stream between collectors and the mapper."""
         self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return open_stream(self.settings.stream.url, self.settings.folder)
+        stream = open_stream(self.settings.stream.url, self.settings.folder)
+        if adopt_stream(self.store.engine, stream.identity):
+            log.warning("the stream is another one than before: what it carried is asked for again", stream=stream.identity)
+        return stream
 
     @cached_property
     def query(self) -> StoreQuery:
@@ -88,8 +96,44 @@ class Parts:
 
     @cached_property
     def key(self) -> SigningKey:
-        """The signing key, made on first use."""
-        return load_or_create_key(self.settings.key_file, self.origin)
+        """The signing key, made on first use: never where something was signed already."""
+        return load_or_create_key(self.settings.key_file, self.origin, create=self.signed() is None)
+
+    @property
+    def verifier(self) -> VerifierKey:
+        """The public half of the key. Reading commands need no more."""
+        return published_key(self.settings.key_file) or self.key.verifier
+
+    def signed(self) -> dict[str, Any] | None:
+        """What the store remembers of the last checkpoint: size and root (hex)."""
+        value = find_meta(self.store.engine, SIGNED)
+        return dict(json.loads(value)) if value else None
+
+    def publish(self) -> SignedCheckpoint:
+        """Sign the log as it is, and remember in the store what was signed. Raises Refused."""
+        self._check_place()
+        signed = self.signer().publish()
+        value = {"size": signed.checkpoint.size, "root": signed.checkpoint.root.hex()}
+        if value != self.signed():
+            write_meta(self.store.engine, SIGNED, json.dumps(value).encode())
+        return signed
+
+    def _check_place(self) -> None:
+        """The place must still have what was signed: without it a rewritten history could be signed anew."""
+        known = self.signed()
+        if known is not None and self.checkpoints.latest() is None:
+            raise Refused(
+                f"{known['size']} entries were signed, and {self.settings.place} holds no checkpoint: put that folder back from "
+                "a backup. If it is lost for good, attestream log checkpoint --place-lost begins it anew and says so to everybody"
+            )
+
+    def forget_signed(self) -> None:
+        """The place of checkpoints is lost for good: a new series begins, and drift says so."""
+        known = self.signed() or {"size": 0}
+        text = f"the signed checkpoints are lost ({known['size']} entries were signed): a new series begins, ask for the old ones"
+        drift = DriftRow("log", "log/checkpoints", "kept", "lost", (), "critical", self.store.clock(), "alert", text)
+        self.store.append(Batch(drifts=(drift,)), (), decide)
+        write_meta(self.store.engine, SIGNED, b"")
 
     @cached_property
     def checkpoints(self) -> CheckpointStore:
@@ -102,8 +146,9 @@ class Parts:
 
     def latest_checkpoint(self) -> SignedCheckpoint | None:
         """The last signed checkpoint, its signature checked; None before the first."""
+        self._check_place()
         note = self.checkpoints.latest()
-        return open_checkpoint(note, self.origin, [self.key.verifier]) if note is not None else None
+        return open_checkpoint(note, self.origin, [self.verifier]) if note is not None else None
 
     def checkpoint_info(self) -> CheckpointInfo | None:
         """The last signed checkpoint as the dashboard shows it."""
@@ -116,7 +161,7 @@ class Parts:
             signed_at=self.checkpoints.signed_at(),
             origin=signed.checkpoint.origin,
             note=signed.note.decode(),
-            vkey=str(self.key.verifier),
+            vkey=str(self.verifier),
         )
 
     @cached_property

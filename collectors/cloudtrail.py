@@ -18,13 +18,15 @@ from collectors.gz import Limits, plain, unzip
 from collectors.listing import Listed, Selection, remember
 from collectors.records import Broken, records
 from collectors.unreadable import Excerpt, Unreadable, sentence, unreadable_event
-from store.records import Event
+from store.records import DAY, Event
 
 EVENT_TYPE: Final = "log.aws.cloudtrail"
 MAX_REFUSED: Final = 10
 """Files refused one after another, after which the rest of the window is not asked for."""
 MAX_ERRORS: Final = 10
 """Errors that are named per part."""
+AHEAD: Final = DAY
+"""How far ahead of the clock an eventTime may be before it is a wrong time."""
 
 
 class Refused(CollectorError):
@@ -123,6 +125,11 @@ class WindowReader:
                 part.spoil(name, place, item.reason)
                 self.report.unreadable(place, item.reason)
                 yield unreadable_event(like, item.excerpt, place, item.reason)
+            elif item.time > seen + AHEAD:
+                place, reason = f"{listed.place} record {item.number}", "has an eventTime that lies in the future"
+                part.spoil(name, place, reason)
+                self.report.unreadable(place, reason)
+                yield unreadable_event(like, Excerpt.of([item.data]), place, reason)
             else:
                 part.read += 1
                 yield Event(source, item.id, EVENT_TYPE, item.time, item.data, window, seen, None, account, region)

@@ -11,7 +11,7 @@ import os
 import pwd
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -28,6 +28,7 @@ from store.times import parse_time
 _BEGINNING: Final = parse_time("2013-11-01T00:00:00Z")  # CloudTrail was made public that month
 _NOT_OURS: Final = "lost+found"  # the file system's own, closed to everybody
 _STEP: Final = 256 * 1024
+_LEADS_OUT: Final = "is a link that leads out of the source's directory: remove it, or set follow_links: true if it is meant"
 _REASONS: Final = {
     errno.EACCES: "permission denied: the service's user needs to read it (chmod, chown or an ACL)",
     errno.EPERM: "permission denied: the service's user needs to read it (chmod, chown or an ACL)",
@@ -48,6 +49,7 @@ class CloudTrailFiles:
     limits: Limits
     lister: Lister
     clock: Callable[[], int]
+    follow_links: bool = False
     type: str = "cloudtrail-files"
 
     def oldest(self, cursor: Cursor, now: int) -> int | None:  # noqa: ARG002  the contract has them
@@ -58,7 +60,10 @@ class CloudTrailFiles:
         """Yield the records of the files that arrived in the window."""
         report.identity(owner(self.path))
         selection = self.lister.select(window)
-        yield from WindowReader(window, report, opened, self.limits, self.clock).read(selection)
+        yield from WindowReader(window, report, self._opened, self.limits, self.clock).read(selection)
+
+    def _opened(self, listed: Listed) -> AbstractContextManager[Delivered]:
+        return opened(listed, None if self.follow_links else self.path)
 
     def check(self) -> Sequence[str]:
         """List the directory and open one log file."""
@@ -71,7 +76,7 @@ class CloudTrailFiles:
         if not files:
             return (f"{place} can be read and holds no CloudTrail log files",)
         try:
-            with opened(files[0]) as delivered:
+            with self._opened(files[0]) as delivered:
                 next(delivered.chunks(), b"")
         except Refused as error:
             raise SourceUnreadable(f"{files[0].place}: {error}") from error
@@ -102,8 +107,8 @@ class _OpenFile(Delivered):
 
 
 @contextmanager
-def opened(listed: Listed) -> Iterator[Delivered]:
-    """Open a listed file for reading. Raises Refused."""
+def opened(listed: Listed, inside: Path | None = None) -> Iterator[Delivered]:
+    """Open a listed file for reading; `inside`: only if it lies there, whatever links led to it. Raises Refused."""
     try:
         # without O_NONBLOCK a pipe in a file's place would hold us for ever
         descriptor = os.open(listed.key, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -112,13 +117,26 @@ def opened(listed: Listed) -> Iterator[Delivered]:
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise Refused("is not a regular file: move it away")
+        if inside is not None and not _lies_in(f"/proc/self/fd/{descriptor}", listed.key, inside):
+            raise Refused(_LEADS_OUT)
         yield _OpenFile(descriptor, listed.version)
     finally:
         os.close(descriptor)
 
 
-def scan(root: Path) -> Iterator[Listed | Refusal]:
-    """List everything below `root`, links followed, each directory once. Raises SourceUnreadable if `root` cannot be listed."""
+def _lies_in(opened_as: str, path: str, root: Path) -> bool:
+    """Whether what was opened, or where there is no /proc what the path leads to, lies below the root."""
+    real = os.path.realpath(opened_as if os.path.exists(opened_as) else path)  # noqa: PTH110  names that are no text must survive
+    top = os.path.realpath(root)
+    return real == top or real.startswith(top.rstrip(os.sep) + os.sep)
+
+
+def scan(root: Path, follow_links: bool = False) -> Iterator[Listed | Refusal]:
+    """List everything below `root`, each directory once. Raises SourceUnreadable if `root` cannot be listed.
+
+    Whoever can write into a log folder must not choose what the service reads: links that lead out of it are refused, unless
+    they are said to be meant.
+    """
     seen: set[tuple[int, int]] = set()
     waiting = [os.fspath(root)]
     while waiting:
@@ -130,6 +148,10 @@ def scan(root: Path) -> Iterator[Listed | Refusal]:
             seen.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
                 for entry in entries:
+                    if not follow_links and entry.is_symlink() and not _lies_in("", entry.path, root):
+                        if parse_name(entry.name) is not None or entry.is_dir():
+                            yield Refusal(shown(entry.path), _LEADS_OUT)
+                        continue
                     found = _entry(entry)
                     if isinstance(found, str):
                         waiting.append(found)

@@ -35,9 +35,9 @@ class SourceType:
 
 def _files(settings: CloudTrailFilesSettings, clock: Clock) -> Collector:
     path = settings.path.absolute()
-    lister = Lister(lambda: scan(path), clock, settings.overlap, settings.since)
+    lister = Lister(lambda: scan(path, settings.follow_links), clock, settings.overlap, settings.since)
     limits = Limits(settings.max_file_size, settings.max_ratio)
-    return CloudTrailFiles(settings.name, path, limits, lister, clock)
+    return CloudTrailFiles(settings.name, path, limits, lister, clock, settings.follow_links)
 
 
 def _s3(settings: CloudTrailS3Settings, clock: Clock) -> Collector:

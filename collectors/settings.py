@@ -80,6 +80,7 @@ class CloudTrailFilesSettings(DeliveredFilesSettings):
 
     type: Literal["cloudtrail-files"]
     path: Path
+    follow_links: bool = Field(default=False, description="follow symbolic links that lead out of the directory")
 
 
 class CloudTrailS3Settings(DeliveredFilesSettings):

@@ -187,9 +187,6 @@ def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -
             if present.before is not None:
                 deltas[present.mapping][present.before] -= 1
             deltas[present.mapping][present.state] += 1
-    latest: dict[str, int] = {}
-    for row in rows:
-        latest[row.mapping] = max(row.event_time, latest.get(row.mapping, row.event_time))
     changes = []
     for id_, control in view.controls.items():
         voices = view.voices.get(id_, ())
@@ -198,9 +195,7 @@ def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -
             for state in SPEAKS:
                 total[state] += view.tallies.get(mapping, {}).get(state, 0) + deltas[mapping][state]
         state_now = control_state(total)
-        since = control.since
-        if state_now is not control.state:
-            since = max((latest[m] for m in voices if m in latest), default=view.now)
+        since = control.since if state_now is control.state else _since(view, voices, rows, state_now)
         changes.append(
             ControlChange(
                 id=id_,
@@ -213,6 +208,22 @@ def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -
             )
         )
     return changes
+
+
+def _since(view: View, voices: Sequence[str], rows: Sequence[NewRow], state: ControlState) -> int:
+    """Since when a control is in its new state: the row of this batch, in the order of events, that brought it there for good."""
+    total: Counter[State] = Counter()
+    for mapping in voices:
+        total.update(view.tallies.get(mapping, {}))
+    since, now = view.now, control_state(total)
+    for row in sorted((r for r in rows if r.mapping in voices), key=lambda r: r.event_time):
+        if row.before is not None:
+            total[row.before] -= 1
+        total[row.state] += 1
+        before, now = now, control_state(total)
+        if now is state and before is not state:
+            since = row.event_time
+    return since
 
 
 def _control_drift(view: View, controls: Sequence[ControlChange], presents: Sequence[Present]) -> Iterable[DriftRow]:

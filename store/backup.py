@@ -22,6 +22,7 @@ def backup(engine: Engine, to: Path) -> int:
         connection.rollback()
         driver = connection.connection.driver_connection
         assert driver is not None
+        driver.execute("PRAGMA query_only=OFF")
         driver.execute("VACUUM INTO ?", (str(to),))
     to.chmod(0o600)
     copy = make_engine(to)
@@ -57,5 +58,6 @@ def restore(backup: Path, to: Path) -> None:
     try:
         with writing(copy) as connection:
             connection.execute(delete(schema.position))
+            connection.execute(delete(schema.meta).where(schema.meta.c.name == "stream"))
     finally:
         copy.dispose()

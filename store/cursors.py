@@ -225,3 +225,23 @@ class CollectionLedger:
         row = connection.execute(select(table.c.epoch).where(table.c.name == self._lease)).one_or_none()
         if row is None or row.epoch != epoch:
             raise Fenced(f"the lease {self._lease!r} is not held under epoch {epoch} any more")
+
+
+def adopt_stream(engine: Engine, identity: str) -> bool:
+    """Note which stream the positions are of. Of another one than before they begin anew, and what was open is asked for again.
+
+    Returns whether it is another one. The embedded stream's file may be lost, or the store restored from a backup.
+    """
+    meta, attempt = schema.meta, schema.attempt
+    with writing(engine) as connection:
+        before = connection.execute(select(meta.c.value).where(meta.c.name == "stream")).scalar_one_or_none()
+        if before == identity.encode():
+            return False
+        connection.execute(upsert(meta, ["name"], ["value"]), {"name": "stream", "value": identity.encode()})
+        if before is None:
+            return False
+        connection.execute(update(schema.position).values(position=0, epoch=schema.position.c.epoch + 1))
+        connection.execute(
+            update(attempt).where(attempt.c.state == WindowState.OPEN.value).values(deadline=0, record=None, payload=None)
+        )
+    return True

@@ -156,15 +156,16 @@ def close_by_hand(writer: EntryWriter, names: Names, closings: Sequence[Closing]
     table = schema.finding
     for closing in closings:
         subject = names.handle(closing.subject)
-        part_id = writer.connection.execute(
-            select(table.c.part_id).where(table.c.mapping == closing.mapping, table.c.subject == subject)
-        ).scalar_one_or_none()
-        if part_id is None:
+        row = writer.connection.execute(
+            select(table.c.part_id, table.c.input_time).where(table.c.mapping == closing.mapping, table.c.subject == subject)
+        ).one_or_none()
+        if row is None:
             raise StoreError(f"mapping {closing.mapping} has no finding about {closing.subject}")
+        part_id, at = row.part_id, max(closing.event_time, row.input_time + 1)  # it answers all that was said, however dated
         detail = committed(canonical({"subject": closing.subject, "reason": closing.reason, "by": closing.by}))
         fields = {"mapping": closing.mapping, "subject": subject.hex()}
-        index = writer.add("closing", "attestream", closing.event_time, writer.now, fields, detail)
-        found = Input(closing.event_time, index, Verdict.CLOSED, part_id, closing.event_time)
+        index = writer.add("closing", "attestream", at, writer.now, fields, detail)
+        found = Input(at, index, Verdict.CLOSED, part_id, at)
         writer.connection.execute(schema.tag.insert(), tag_row(closing.mapping, subject, found))
         kept.inputs[closing.mapping, subject].append(found)
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Engine, select
 from store import schema
 from store.errors import StorageUnusable, StoreError
 from store.evidence import Clock, EvidenceStore, wall_clock
+from store.sql import upsert
 from store.sqlite_driver import make_engine, reading, writing
 
 
@@ -73,3 +74,16 @@ def read_meta(engine: Engine, name: str) -> bytes:
     if value is None:
         raise StorageUnusable(f"{engine.url.database}: the store lacks its {name}; restore it from a backup")
     return bytes(value)
+
+
+def write_meta(engine: Engine, name: str, value: bytes) -> None:
+    """Set one value of the meta table."""
+    with writing(engine) as connection:
+        connection.execute(upsert(schema.meta, ["name"], ["value"]), {"name": name, "value": value})
+
+
+def find_meta(engine: Engine, name: str) -> bytes | None:
+    """One value of the meta table, None where there is none."""
+    with reading(engine) as connection:
+        value = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == name)).scalar_one_or_none()
+    return bytes(value) if value is not None else None

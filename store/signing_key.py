@@ -14,19 +14,31 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from store.errors import StoreError
 from store.files import os_errors, read_small, write_whole
-from store.note import SigningKey
+from store.note import SigningKey, VerifierKey
 
 _MAX_KEY_BYTES: Final = 16 * 1024
 
 
-def load_or_create_key(path: Path, name: str) -> SigningKey:
+def published_key(path: Path) -> VerifierKey | None:
+    """The public half in `path`.pub, None where it was never written. Raises VerificationError when it is no verifier key."""
+    with os_errors(f"read {path}.pub"):
+        text = read_small(path.with_name(f"{path.name}.pub"))
+    return VerifierKey.parse(text.decode("utf-8", "replace").rstrip("\n")) if text is not None else None
+
+
+def load_or_create_key(path: Path, name: str, *, create: bool = True) -> SigningKey:
     """The Ed25519 key in the PEM (PKCS 8) file `path`, created when missing, with its verifier key string in `path`.pub.
 
+    It is not created where `create` is false or its public half is there already: another key cannot continue the log.
     `name` is the log's origin. Creating is atomic, and of several that create at once one wins and all return its key. Raises
     StoreError when others than the owner may read the file, when it holds no such key, or when `.pub` says another key.
     """
     with os_errors(f"use the signing key {path}"):
         if not path.exists():
+            if not create or path.with_name(f"{path.name}.pub").exists():
+                raise StoreError(
+                    f"the signing key {path} is missing: put the log's key back, another one cannot continue the log"
+                )
             _create_key(path)
         key = SigningKey(name, _load_key(path))
         _publish_key(path.with_name(f"{path.name}.pub"), key)

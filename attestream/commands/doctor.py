@@ -6,14 +6,13 @@ from typing import Annotated
 
 import typer
 
-from attestream.console import emit, out, say
+from attestream.console import emit, out, say, shown
 from attestream.doctoring import examine
 from attestream.errors import Exit
 from attestream.options import AsJson, Config
 from attestream.settings import load
 from attestream.wiring import opened
 from pipeline.timekeeper import Timekeeper
-from store.text import clean_text
 
 
 def doctor(
@@ -35,9 +34,9 @@ def doctor(
     else:
         for check in checks:
             shape = {"ok": "●", "warning": "◐", "broken": "◆"}[check.state]
-            out().print(f"{shape} {check.name}: {clean_text(check.found)}", markup=False)
+            out().print(f"{shape} {check.name}: {shown(check.found)}", markup=False)
             if check.remedy:
-                out().print(f"  → {clean_text(check.remedy)}", markup=False)
+                out().print(f"  → {shown(check.remedy)}", markup=False)
     broken = sum(1 for c in checks if c.state == "broken")
     say("everything answers" if not broken else f"{broken} of {len(checks)} checks are broken")
     return Exit.FAILED if broken else Exit.DONE

@@ -31,7 +31,7 @@ def export_create(
     Example: attestream export create --from 2026-10-01 --to 2026-11-01 --control A.8.15 -o logging.zip
     """
     with opened(load(config)) as parts, counting("writing the bundle") as advance:
-        checkpoint = parts.signer().publish()
+        checkpoint = parts.publish()
         since, until = when(start, "--from"), when(end, "--to")
         if since is None or until is None or since >= until:
             raise AttestreamError("--from must be before --to")
@@ -44,7 +44,7 @@ def export_create(
             known_at=parts.query.size_at(known) if known is not None else None,
         )
         summary = create(parts.store.engine, checkpoint, scope, out, lambda _, done, total: advance(done, total))
-        vkey = str(parts.key.verifier)
+        vkey = str(parts.verifier)
     if as_json:
         emit(
             {

@@ -32,7 +32,7 @@ def export_verify(
     """
     if key is None:
         with opened(load(config)) as parts:
-            key = str(parts.key.verifier)
+            key = str(parts.verifier)
     given = {"--key": key, "--origin": origin, "--min-size": min_size, "--seen": seen, "--from": start, "--to": end}
     arguments = [bundle]
     for name, value in given.items():

@@ -16,6 +16,9 @@ def log_checkpoint(
     config: Config = None,
     as_json: AsJson = False,
     key: Annotated[bool, typer.Option("--key", help="Print the verifier key instead.")] = False,
+    place_lost: Annotated[
+        bool, typer.Option("--place-lost", help="The folder of checkpoints is lost for good: begin anew.")
+    ] = False,
 ) -> None:
     """Sign the log as it is now, and print the checkpoint (C2SP tlog-checkpoint).
 
@@ -23,10 +26,12 @@ def log_checkpoint(
     """
     with opened(load(config)) as parts:
         if key:
-            write(str(parts.key.verifier))
+            write(str(parts.verifier))
             return
-        signed = parts.signer().publish()
-        verifier = str(parts.key.verifier)
+        if place_lost:
+            parts.forget_signed()
+        signed = parts.publish()
+        verifier = str(parts.verifier)
     checkpoint = signed.checkpoint
     if as_json:
         note = signed.note.decode()

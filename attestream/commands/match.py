@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
+import json
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +20,7 @@ from pipeline.rules.problems import RulesError
 from pipeline.rules.reader import read_set
 from pipeline.rules.ruleset import RuleSet
 from store.records import Event, Verdict
+from store.text import clean_text
 
 MAX_INPUT = 512 << 20
 
@@ -41,54 +45,51 @@ def match(
         if problem.severity == "error":
             say(str(problem))
     for name in files or ["-"]:
-        emit_lines(_judged(rules, raw, f"log.{product}.{service}") for raw in _events(name))
+        emit_lines(_judged(rules, name, place, raw, f"log.{product}.{service}") for place, raw in _events(name))
     return Exit.DONE
 
 
-def _judged(rules: RuleSet, raw: bytes, event_type: str) -> dict[str, Any]:
-    fields = msgspec.json.decode(raw)
-    id_ = ""
-    if isinstance(fields, dict):
-        id_ = next((str(fields[key]) for key in ("eventID", "id", "insertId") if fields.get(key)), "")
+def _judged(rules: RuleSet, name: str, place: str, raw: bytes, event_type: str) -> dict[str, Any]:
+    """What the rules say of one event. Raises AttestreamError for what is not JSON; JSON of another kind matches nothing."""
+    try:
+        value = json.loads(raw.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise AttestreamError(f"{name}: {place} is not JSON: {error}") from error
+    fields = value if isinstance(value, dict) else {}
+    id_ = next((str(fields[key]) for key in ("eventID", "id", "insertId") if fields.get(key)), "")
     said = [j for j in rules.judge(Event("match", id_, event_type, 0, raw)) if j.verdict is Verdict.MATCHED]
-    return {"id": id_, "mappings": sorted({j.mapping for j in said}), "controls": sorted({c for j in said for c in j.controls})}
+    controls = sorted({c for j in said for c in j.controls})
+    return {"id": clean_text(id_), "mappings": sorted({j.mapping for j in said}), "controls": controls}
 
 
-def _events(name: str) -> Iterator[bytes]:
-    """The events of a file as raw JSON. Raises AttestreamError that names the file and line."""
+def _events(name: str) -> Iterator[tuple[str, bytes]]:
+    """The events of a file as raw JSON, each with its place. Raises AttestreamError that names the file."""
+    data = _read(name)
+    try:
+        whole = msgspec.json.decode(data, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
+        if isinstance(whole, dict) and "Records" in whole:
+            whole = msgspec.json.decode(whole["Records"], type=list[msgspec.Raw])
+    except msgspec.ValidationError as error:
+        raise AttestreamError(f"{name}: neither events nor a list of them in Records: {error}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        yield from ((f"line {n}", line) for n, line in enumerate(data.splitlines(), start=1) if line.strip())
+        return
+    if isinstance(whole, list):
+        yield from ((f"event {n}", bytes(raw)) for n, raw in enumerate(whole, start=1))
+    else:
+        yield "it", data
+
+
+def _read(name: str) -> bytes:
+    """The file's content, unpacked where it is gzip."""
     try:
         data = sys.stdin.buffer.read(MAX_INPUT + 1) if name == "-" else Path(name).read_bytes()
         if data[:2] == b"\x1f\x8b":
-            with gzip.open(Path(name)) if name != "-" else gzip.GzipFile(fileobj=_buffer(data)) as opened:
+            with gzip.GzipFile(fileobj=io.BytesIO(data)) as opened:
                 data = opened.read(MAX_INPUT + 1)
-    except (OSError, EOFError) as error:
-        raise AttestreamError(f"{name}: {error}") from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise AttestreamError(f"{name}: {reason}") from error
     if len(data) > MAX_INPUT:
         raise AttestreamError(f"{name}: larger than {MAX_INPUT >> 20} MiB; split it, or collect it with `attestream run`")
-    try:
-        whole = msgspec.json.decode(data, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
-    except msgspec.MsgspecError:
-        yield from _lines(name, data)
-        return
-    if isinstance(whole, list):
-        yield from (bytes(raw) for raw in whole)
-    elif "Records" in whole:
-        yield from (bytes(raw) for raw in msgspec.json.decode(whole["Records"], type=list[msgspec.Raw]))
-    else:
-        yield data
-
-
-def _buffer(data: bytes) -> Any:
-    import io
-
-    return io.BytesIO(data)
-
-
-def _lines(name: str, data: bytes) -> Iterator[bytes]:
-    for number, line in enumerate(data.splitlines(), start=1):
-        if line.strip():
-            try:
-                msgspec.json.decode(line)
-            except msgspec.MsgspecError as error:
-                raise AttestreamError(f"{name}: line {number} is not JSON: {error}") from error
-            yield line
+    return data

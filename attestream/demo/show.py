@@ -213,7 +213,7 @@ def _proved(stage: Stage, parts: Parts) -> None:
     say(f"   every one of {log.size:,} entries recomputed from stored bytes: whole, root {log.root[:16]}…")
     now = parts.store.clock()
     bundle = stage.folder / "evidence.zip"
-    signed = parts.signer().publish()
+    signed = parts.publish()
     scope = Scope(start=now - 15 * DAY, end=now, controls=frozenset({"A.8.15"}))
     summary = create(parts.store.engine, signed, scope, bundle, None)
     say(f"   {bundle}: {summary.selected.get('evidence', 0):,} pieces of evidence for A.8.15 that an auditor can verify offline")
@@ -221,7 +221,7 @@ def _proved(stage: Stage, parts: Parts) -> None:
     for line in (
         f".venv/bin/attestream status -c {stage.config}",
         f".venv/bin/attestream evidence verify -c {stage.config}",
-        f".venv/bin/python exports/verify.py {bundle} --key '{parts.key.verifier}'",
+        f".venv/bin/python exports/verify.py {bundle} --key '{parts.verifier}'",
     ):
         say(f"   {line}")
 

@@ -73,6 +73,11 @@ class Stream(Protocol):
         """How many partitions there are."""
         ...
 
+    @property
+    def identity(self) -> str:
+        """What tells this stream from another in its place: offsets of one mean nothing in the other."""
+        ...
+
     def publish(self, events: Sequence[Event]) -> Published:
         """Return when the events are durable. Raises StreamError, and then nothing may be counted on."""
         ...

@@ -29,6 +29,11 @@ class SqliteStream:
         """How many partitions there are."""
         return self._file.partitions
 
+    @property
+    def identity(self) -> str:
+        """The random name that the file was given when it was made."""
+        return self._file.identity
+
     def publish(self, events: Sequence[Event]) -> Published:
         """Write the events in one durable transaction: all of them, or (StreamError) none."""
         if not events:

@@ -7,12 +7,13 @@ never used again. Errors of SQLite leave here as StreamError.
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, delete, insert, inspect, select, update
+from sqlalchemy import Column, Connection, Integer, LargeBinary, MetaData, Table, Text, delete, insert, inspect, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StreamError
@@ -25,7 +26,9 @@ FORMAT: Final = 1
 MAX_PARTITIONS: Final = 256
 
 _METADATA: Final = MetaData()
-_STREAM: Final = Table("stream", _METADATA, Column("format", Integer), Column("partitions", Integer), sqlite_strict=True)
+_STREAM: Final = Table(
+    "stream", _METADATA, Column("format", Integer), Column("partitions", Integer), Column("identity", Text), sqlite_strict=True
+)
 _ENDS: Final = Table(
     "ends",
     _METADATA,
@@ -53,6 +56,7 @@ class StreamFile:
             raise StreamError(f"{partitions} partitions are not possible: 1 to {MAX_PARTITIONS}")
         self.path = path
         self.partitions = partitions
+        self.identity = ""
         self._closed = False
         with self._errors():
             self._engine = make_engine(path)
@@ -117,12 +121,13 @@ class StreamFile:
         found = set(inspect(connection).get_table_names())
         if not found:
             _METADATA.create_all(connection)
-            connection.execute(insert(_STREAM), {"format": FORMAT, "partitions": self.partitions})
+            self.identity = uuid.uuid4().hex
+            connection.execute(insert(_STREAM), {"format": FORMAT, "partitions": self.partitions, "identity": self.identity})
             connection.execute(insert(_ENDS), [{"partition": number, "next": 0} for number in range(self.partitions)])
             return
         if not found >= set(_METADATA.tables):
             raise StreamError(f"{self.path}: a database, but not a stream; name another file for the stream")
-        row = connection.execute(select(_STREAM.c.format, _STREAM.c.partitions)).one()
+        row = connection.execute(select(_STREAM)).one()
         if row.format != FORMAT:
             raise StreamError(f"{self.path}: stream format {row.format} is not known to this version (it writes {FORMAT})")
         if row.partitions != self.partitions:
@@ -130,6 +135,7 @@ class StreamFile:
                 f"{self.path}: the stream has {row.partitions} partitions, {self.partitions} were asked for; "
                 "their number is set when the file is made"
             )
+        self.identity = row.identity
 
     @contextmanager
     def _errors(self) -> Iterator[None]:

@@ -24,6 +24,9 @@ logsource: {product: aws, service: cloudtrail}
 detection: {s: {eventName: StopLogging}, condition: s}
 until: {eventName: StartLogging}
 level: high
+finding: not-satisfied
+strength: {A.8.15: strong, A.8.16: partial}
+rationale: A stopped trail records nothing.
 """
 ID = "0c3b1f2e-5f0b-4b0e-9b53-6b3f0a4f6f01"
 STOP = {"eventID": "e1", "eventName": "StopLogging"}
@@ -119,6 +122,12 @@ def test_what_cannot_be_read_is_one_sentence_with_the_file_and_exit_1(match: Mat
     assert done.code == Exit.FAILED
     assert done.err.startswith("attestream: events.gz: ")
     assert len(done.err.strip().splitlines()) == 1
+
+
+def test_a_lone_surrogate_is_json_and_does_not_break_the_line(match: Match, tmp_path: Path) -> None:
+    (tmp_path / "odd").write_bytes(b'{"eventID": "e\\ud800", "eventName": "StopLogging"}\n{"id": "x", "n": "\\ud800"}\n')
+    lines = match("odd").lines
+    assert [(line["id"], line["mappings"]) for line in lines] == [("e\ufffd", [ID]), ("x", [])]
 
 
 def test_a_broken_line_is_named(match: Match, tmp_path: Path) -> None:

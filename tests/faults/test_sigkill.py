@@ -6,11 +6,13 @@ and I8 on the way). FAULTS=long kills more often.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import signal
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 
@@ -34,14 +36,16 @@ def random_kill(install_run: Run, dice: random.Random, whole: float) -> None:
         install_run.kill()
 
 
-def until_finished(installation: Installation, dice: random.Random, begun: dict[str, int], whole: float, most: int) -> list[str]:
-    """Kill and start again: every second time anywhere, every second time soon after some operation began."""
+def until_finished(
+    installation: Installation, dice: random.Random, begun: dict[str, int], whole: float, numbers: Iterator[int], most: int
+) -> list[str]:
+    """Kill and start again: every second time anywhere, every second time soon after some operation began, each in turn."""
     hits: list[str] = []
     while len(hits) < most:
-        strikes = []
-        if len(hits) % 2:
-            operation = NAMES[(len(hits) // 2) % len(NAMES)]
-            strikes = [Strike(operation, 1 + dice.randrange(max(1, begun[operation] // 2)), dice.uniform(0.0, 0.02))]
+        strikes, number = [], next(numbers)
+        if number % 2:
+            operation = NAMES[-(number // 2) % len(NAMES)]
+            strikes = [Strike(operation, 1 + dice.randrange(max(1, begun[operation] // 4)), dice.uniform(0.0, 0.02))]
         run = installation.start(strikes)
         if not strikes:
             random_kill(run, dice, whole)
@@ -67,10 +71,10 @@ def whole(server, delivered, mappings, tmp_path_factory):
 def test_i1_sigkill_at_random_moments_loses_and_doubles_nothing(install, undisturbed, whole, capsys):
     dice = random.Random(20250311)
     hits: list[str] = []
-    lives = 0
+    lives, numbers = 0, itertools.count()
     while len(hits) < KILLS:
         installation = install()
-        hits += until_finished(installation, dice, undisturbed.begun, whole, KILLS - len(hits))
+        hits += until_finished(installation, dice, undisturbed.begun, whole, numbers, KILLS - len(hits))
         lives += 1
         check_whole(installation.store, installation.checkpoints)
         outcome = observe(installation.store)

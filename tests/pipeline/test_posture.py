@@ -447,7 +447,7 @@ def item(lab: Lab, event: Happened, number: int, attempt: str) -> Judged:
     return lab.judged(made, *event.said)
 
 
-@settings(STORE, max_examples=60)
+@settings(STORE, max_examples=30)
 @given(stories, st.integers(0, 2**32))
 def test_the_order_of_arrival_decides_nothing(new_lab: Callable[[], Lab], story: Story, seed: int) -> None:
     one, other = new_lab(), new_lab()
@@ -459,7 +459,7 @@ def test_the_order_of_arrival_decides_nothing(new_lab: Callable[[], Lab], story:
     check_sums(other)
 
 
-@settings(STORE, max_examples=25)
+@settings(STORE, max_examples=12)
 @given(stories, st.integers(0, 2**32))
 def test_telling_it_twice_changes_nothing(new_lab: Callable[[], Lab], story: Story, seed: int) -> None:
     lab = new_lab()

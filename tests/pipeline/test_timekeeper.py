@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from pipeline.timekeeper import JUMP, Timekeeper, boot_clock
+from pipeline.window import window_event
 from store.records import DAY, HOUR, MINUTE, SECOND, Judged, PartRecord, Verdict, WindowRecord
 from tests.store.lab import PART, TYPE, Lab
 
@@ -260,8 +261,6 @@ def test_an_attempt_that_lacks_events_and_cannot_get_them_any_more_is_given_up(l
 
 
 def window_item(lab: Lab, record: WindowRecord) -> Judged:
-    from pipeline.window import window_event
-
     return Judged(window_event(record, lab.now), (), 0, record)
 
 
