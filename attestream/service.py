@@ -70,6 +70,7 @@ def run_once(
     Raises NoLease while another process collects.
     """
     done = Once()
+    parts.check_continues()
     parts.activate()
     ledger = parts.ledger
     epoch = parts.lease.acquire()
@@ -80,7 +81,8 @@ def run_once(
         with Renewing(parts), Mapping(parts):
             for collector in chosen(parts.collectors, only):
                 if period is not None:
-                    args: tuple[Any, ...] = (collector, parts.stream, ledger, epoch, period, progress or Silent())
+                    held = _held(collector, period, parts.store.clock())
+                    args: tuple[Any, ...] = (collector, parts.stream, ledger, epoch, held, progress or Silent())
                     done.windows += run_period(*args, stop=stop, clock=parts.store.clock)
                 else:
                     now = parts.store.clock()
@@ -94,6 +96,13 @@ def run_once(
     keeper.tick()
     done.checkpoint = parts.publish()
     return done
+
+
+def _held(collector: Collector, period: tuple[int, int], now: int) -> tuple[int, int]:
+    """The period as far as the source reaches back: before its oldest there is nothing to ask for. Raises SourceUnreadable."""
+    oldest = collector.oldest({}, now)
+    start = period[1] if oldest is None else min(max(period[0], oldest), period[1])
+    return start, period[1]
 
 
 def chosen(collectors: Sequence[Collector], only: Sequence[str]) -> list[Collector]:
@@ -176,7 +185,8 @@ class Service:
     _schedule: Schedule | None = None
 
     def start(self) -> None:
-        """Start what was asked for; returns at once."""
+        """Start what was asked for; returns at once. Raises Refused where the store is not the one that was signed."""
+        self.parts.check_continues()
         self.parts.activate()
         ledger = self.parts.ledger
         if "map" in self.roles:

@@ -34,6 +34,9 @@ from store.open import find_meta, open_store, read_meta, write_meta
 from store.query import StoreQuery
 from store.records import Activation, Batch, DriftRow
 from store.signing_key import load_or_create_key, published_key
+from store.sqlite_driver import reading
+from store.tiles import root as tree_root
+from store.writer import SqlTiles, read_head
 from web.site import CheckpointInfo
 
 log = structlog.get_logger("attestream")
@@ -117,6 +120,20 @@ class Parts:
         if value != self.signed():
             write_meta(self.store.engine, SIGNED, json.dumps(value).encode())
         return signed
+
+    def check_continues(self) -> None:
+        """Whether the store still holds what was signed; asked before anything is added to it. Raises Refused."""
+        signed = self.latest_checkpoint()
+        if signed is None:
+            return
+        checkpoint = signed.checkpoint
+        with reading(self.store.engine) as connection:
+            size = read_head(connection).size
+            if size < checkpoint.size or tree_root(checkpoint.size, SqlTiles(connection)) != checkpoint.root:
+                raise Refused(
+                    f"the store's log (size {size}) is not the one of which {checkpoint.size} entries were signed: was an older "
+                    "or another database put in place? Nothing is added to it; put the signed one back"
+                )
 
     def _check_place(self) -> None:
         """The place must still have what was signed: without it a rewritten history could be signed anew."""

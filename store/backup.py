@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from store import schema
 from store.errors import StorageUnusable
-from store.sqlite_driver import make_engine, reading, writing
+from store.sqlite_driver import make_engine, reading, sqlite_module, writing
 from store.writer import read_head
 
 
@@ -18,22 +19,44 @@ def backup(engine: Engine, to: Path) -> int:
     """Copy the store to `to`, which must not exist; returns the size of the log in the copy. Raises StorageUnusable."""
     if to.exists():
         raise StorageUnusable(f"{to}: exists already; a backup never overwrites")
+    if not to.parent.is_dir():
+        raise StorageUnusable(f"{to.parent}: there is no such folder")
+    part = to.with_name(f".{to.name}.part")
+    part.unlink(missing_ok=True)
+    try:
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))  # VACUUM INTO takes an empty file as it is
+        _copy(engine, part)
+        size = _check(part)
+        os.link(part, to)
+    except (OSError, DBAPIError, sqlite_module().Error) as error:
+        raise StorageUnusable(f"{to}: the backup could not be written: {error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return size
+
+
+def _copy(engine: Engine, to: Path) -> None:
     with engine.connect() as connection:
         connection.rollback()
         driver = connection.connection.driver_connection
         assert driver is not None
         driver.execute("PRAGMA query_only=OFF")
         driver.execute("VACUUM INTO ?", (str(to),))
-    to.chmod(0o600)
-    copy = make_engine(to)
+
+
+def _check(path: Path) -> int:
+    """Size of the log in the copy."""
+    copy = make_engine(path)
     try:
         with reading(copy) as connection:
             result = connection.exec_driver_sql("PRAGMA integrity_check").scalar()
             if result != "ok":
-                raise StorageUnusable(f"{to}: the copy is damaged: {result}")
+                raise StorageUnusable(f"the copy is damaged: {result}")
             return read_head(connection).size
     finally:
         copy.dispose()
+        for suffix in ("-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def restore(backup: Path, to: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 
 from store import schema
-from store.errors import Fenced
+from store.errors import Fenced, StoreError
 from store.evidence import Clock, wall_clock
 from store.records import HOUR, MINUTE, WindowRecord, WindowState
 from store.sql import upsert
@@ -114,10 +114,15 @@ class CollectionLedger:
         self._lease = lease
 
     def declare(self, sources: Sequence[Mapping[str, Any]]) -> None:
-        """Make the configured sources known: name, type, lateness, schedule (microseconds). Others are no longer configured."""
+        """Make the configured sources known: name, type, lateness, schedule (microseconds). Others are no longer configured.
+
+        Raises StoreError for a lateness that differs from the one under which the source's coverage was judged.
+        """
         table = schema.source
         zero = {"cursor": b"{}", "failures": 0, "evidence": 0, "unmatched": 0, "duplicate": 0, "dead_letter": 0}
         with writing(self._engine) as connection:
+            for source in sources:
+                _same_lateness(connection, source["name"], source["lateness"])
             connection.execute(update(table).values(configured=False))
             if sources:
                 connection.execute(
@@ -225,6 +230,18 @@ class CollectionLedger:
         row = connection.execute(select(table.c.epoch).where(table.c.name == self._lease)).one_or_none()
         if row is None or row.epoch != epoch:
             raise Fenced(f"the lease {self._lease!r} is not held under epoch {epoch} any more")
+
+
+def _same_lateness(connection: Connection, name: str, lateness: int) -> None:
+    """What covered time said of a finding rests on the lateness; under another one the history would say something else."""
+    source, part, coverage = schema.source, schema.part, schema.coverage
+    before = connection.execute(select(source.c.lateness).where(source.c.name == name)).scalar_one_or_none()
+    covered = select(coverage.c.part_id).join(part, part.c.id == coverage.c.part_id).where(part.c.source == name).limit(1)
+    if before not in (None, lateness) and connection.execute(covered).first() is not None:
+        raise StoreError(
+            f"source {name}: its lateness was {(before or 0) // MINUTE} min when it was read so far, and cannot be changed for it; "
+            "put that back, or set the source up under a new name"
+        )
 
 
 def adopt_stream(engine: Engine, identity: str) -> bool:

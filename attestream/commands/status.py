@@ -31,6 +31,7 @@ def status(
         parts.ledger  # noqa: B018  (declares the sources, so that what is set up shows)
         known = when(known_at, "--known-at")
         at = Moment(when(as_of, "--as-of"), parts.query.size_at(known) if known is not None else None)
+        parts.check_continues()
         latest = parts.latest_checkpoint()
         size = latest.checkpoint.size if latest is not None else None
         value = status_json(parts.query, parts.store.clock(), at, size, None)
