@@ -239,7 +239,7 @@ def _same_lateness(connection: Connection, name: str, lateness: int) -> None:
     covered = select(coverage.c.part_id).join(part, part.c.id == coverage.c.part_id).where(part.c.source == name).limit(1)
     if before not in (None, lateness) and connection.execute(covered).first() is not None:
         raise StoreError(
-            f"source {name}: its lateness was {(before or 0) // MINUTE} min when it was read so far, and cannot be changed for it; "
+            f"source {name}: its lateness was {(before or 0) // MINUTE} min when it was read so far, and cannot be changed; "
             "put that back, or set the source up under a new name"
         )
 

@@ -184,6 +184,11 @@ def test_a_match_at_the_moment_of_closing_opens_again() -> None:
     assert says(differences(None, (), folded.steps, CLOSED)) == [(10, OPEN)]
 
 
+def test_a_match_just_after_the_moment_of_closing_comes_too_late_for_it() -> None:
+    folded = opened(matched(10, 1), matched(111, 2), spans=[(0, 150)])
+    assert says(folded.steps) == [(10, OPEN), (110, CLOSED), (111, OPEN)]
+
+
 def test_quiet_time_between_matches_closes_between_them() -> None:
     folded = opened(matched(10, 1), matched(300, 2), spans=[(0, 310)])
     assert says(folded.steps) == [(10, OPEN), (110, CLOSED), (300, OPEN)]

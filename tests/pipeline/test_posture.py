@@ -175,6 +175,14 @@ def test_nothing_said_leaves_no_row() -> None:
     assert (changes.rows, changes.presents, changes.drifts) == ((), (), ())
 
 
+@pytest.mark.parametrize(("waits", "state"), [(None, STALE), (DAY + 10, STALE), (DAY + 11, SATISFIED)])
+def test_what_an_open_attempt_may_still_change_waits(waits: int | None, state: State) -> None:
+    seen = finding("b", base=SATISFIED, matched=match(10), floor=DAY + 10, state=SATISFIED, row_time=10)
+    [present] = decide(view(seen, mappings=[B], now=2 * DAY, waits_until=waits)).presents
+    assert present.state is state
+    assert present.due_at == (DAY + 10 if state is SATISFIED else None)
+
+
 # -- how drift is delivered
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.timekeeper import JUMP, Timekeeper, boot_clock
 from pipeline.window import window_event
+from store.due import due_findings
 from store.records import DAY, HOUR, MINUTE, SECOND, Judged, PartRecord, Verdict, WindowRecord
 from tests.store.lab import PART, TYPE, Lab
 
@@ -124,6 +125,7 @@ def test_what_is_due_before_an_open_attempt_was_registered_waits_for_it(lab: Lab
     due = spoke(lab)
     lab.now = due + HOUR
     attempt = lab.open_window(start, lab.now)
+    assert due_findings(lab.engine, lab.now) == []
     assert keeper(lab).tick() == 0
     said = replace(lab.event("in it", start + 2 * HOUR), window=attempt)
     lab.close_window(lab.record(attempt, (start, lab.now), 1), lab.judged(said, "sat"), cursor={})
@@ -382,6 +384,20 @@ def test_quiet_time_closes_by_coverage_and_not_by_the_clock(lab: Lab) -> None:
     assert lab.states()["open", ALICE] == "not-satisfied"
     lab.window(start - HOUR, start + 2 * DAY + HOUR)
     assert lab.rows("open") == [(start, "not-satisfied"), (start + 2 * DAY, "closed")]
+
+
+def test_coverage_of_the_part_that_matched_before_closes_between_two_matches(lab: Lab) -> None:
+    """A finding is of the part of its last match; what matched in another part before that was quiet in that one."""
+    start, other = lab.now, "us-east-1"
+    lab.append(lab.judged(lab.event("e1", start), "open"))
+    lab.append(lab.judged(lab.event("e2", start + 5 * DAY, region=other), "open"))
+    lab.now = start + 9 * DAY
+    lab.window(start - HOUR, start + 3 * DAY)
+    assert lab.rows("open") == [
+        (start, "not-satisfied"),
+        (start + 2 * DAY, "closed"),
+        (start + 5 * DAY, "not-satisfied"),
+    ]
 
 
 def test_quiet_time_waits_for_a_hole_to_be_filled(lab: Lab, new_lab: Callable[[], Lab]) -> None:
