@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, select, update
 from store import schema
 from store.blocks import BlockReader
 from store.changes import HeldMapping
-from store.entries import committed
+from store.entries import committed, decode
 from store.errors import StoreError, VerificationError
 from store.records import Activation, MappingRecord
 from store.sql import upsert
@@ -94,6 +94,14 @@ def activate(writer: EntryWriter, activation: Activation) -> ActiveSet:
     if controls:
         connection.execute(upsert(schema.control, ["id"], []), controls)
     return load_active(connection, activation.digest, index)
+
+
+def set_before(connection: Connection, index: int) -> tuple[str, int]:
+    """Digest and index of the mapping set under which the entry at `index` was judged."""
+    table = schema.entry
+    query = select(table.c.idx, table.c.metadata).where(table.c.type == "mapping_set", table.c.idx < index)
+    row = connection.execute(query.order_by(table.c.idx.desc()).limit(1)).one()
+    return str(decode(row.metadata, row.idx)["digest"]), row.idx
 
 
 def active_digest(engine: Engine) -> str:

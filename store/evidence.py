@@ -12,7 +12,7 @@ from contextlib import suppress
 from sqlalchemy import Connection, Engine, select, update
 
 from store import schema
-from store.active import ActiveSet, activate, load_active
+from store.active import ActiveSet, activate, load_active, set_before
 from store.changes import Decide
 from store.entries import committed, own_fields
 from store.errors import Fenced, StaleMappingSet
@@ -95,6 +95,9 @@ class EvidenceStore:
         # 4. Counts move with the positions; windows close by them; then the state rows that all this names are decided on.
         count(connection, kept)
         note_sets(connection, (attempt for attempt, _ in kept.counts), head.mapping_set, head.set_idx)
+        for attempt, index in kept.repeated.items():
+            # What came again was judged by the set of its day: only mappings held since then may read the window's silence.
+            note_sets(connection, [attempt], *set_before(connection, index))
         attempts = record_windows(connection, (i for i in batch.items if i.event.kind == "window"))
         attempts += [attempt for attempt, _ in kept.counts] + list(batch.settle)
         closed = settle(writer, names, attempts, active.digest, active.idx)

@@ -46,12 +46,16 @@ class Prepared:
 
 @dataclass(slots=True)
 class Kept:
-    """What keeping wrote: inputs per finding, counts per window and partition, conflicts, and which parts it met."""
+    """What keeping wrote: inputs per finding, counts per window and partition, conflicts.
+
+    `repeated`: per window, the oldest evidence that came again in it, and was not judged again.
+    """
 
     inputs: dict[tuple[str, bytes], list[Input]] = field(default_factory=lambda: defaultdict(list))
     counts: dict[tuple[str, int], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     totals: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     conflicts: list[tuple[str, int, int]] = field(default_factory=list)
+    repeated: dict[str, int] = field(default_factory=dict)
     evidence: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def sum(self) -> Counts:
@@ -115,8 +119,11 @@ def keep(
         indexes[number] = _write(writer, items[number], fates[number], indexes, refs, mapping_set)
     for number, fate in enumerate(fates):
         judged = items[number].judged
-        if judged.event.window:
-            kept.counts[judged.event.window, judged.partition][fate.kind] += 1
+        window = judged.event.window
+        if window:
+            kept.counts[window, judged.partition][fate.kind] += 1
+            if fate.known is not None:
+                kept.repeated[window] = min(fate.known, kept.repeated.get(window, fate.known))
         kept.totals[judged.event.source][fate.kind] += 1
         if fate.first is not None and number in indexes:
             first = fate.first if fate.first >= 0 else indexes[same_batch(fate.first)]

@@ -42,12 +42,14 @@ class Known:
 class Fate:
     """What becomes of one item: kept (as evidence or dead letter), or why not.
 
-    `first` is what it conflicts with: a log index, or, for an item of the same batch, `same_batch(number)`.
+    `first` is what it conflicts with: a log index, or, for an item of the same batch, `same_batch(number)`. `known` is the index
+    of the evidence that a duplicate repeats.
     """
 
     kind: str
     keys: Keys
     first: int | None = None
+    known: int | None = None
 
 
 def same_batch(number: int) -> int:
@@ -104,9 +106,9 @@ def _fate(number: int, item: Judged, keys: Keys, known: dict[tuple[str, bytes], 
         known[place] = Known(same_batch(number) if wanted else UNMATCHED, keys.digest if wanted else None)
         return Fate(kept if wanted else "unmatched", keys)
     if before.idx == UNMATCHED or before.idx == ERASED or before.digest in (None, keys.digest):
-        return Fate("duplicate", keys)
-    if (source, keys.both) in known:
-        return Fate("duplicate", keys)
+        return Fate("duplicate", keys, known=before.idx if before.idx >= 0 else None)
+    if (again := known.get((source, keys.both))) is not None:
+        return Fate("duplicate", keys, known=again.idx if again.idx >= 0 else None)
     known[source, keys.both] = Known(same_batch(number), keys.digest)
     return Fate(kept, keys, first=before.idx)
 

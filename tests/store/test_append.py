@@ -506,3 +506,19 @@ def test_canonical_does_not_depend_on_order(value: dict[str, Any]) -> None:
     items = list(value.items())
     random.Random(1).shuffle(items)
     assert canonical(dict(items)) == canonical(value)
+
+
+def test_a_period_read_again_says_nothing_for_a_mapping_that_did_not_judge_what_was_known(new_lab: Callable[[], Lab]) -> None:
+    """Evidence that comes again is not judged again: its window's silence must not read as a pass of a mapping that is newer."""
+    lab = new_lab()
+    lab.now = T0 + 2 * DAY
+    lab.activate()
+    known = lab.event("known", T0 + HOUR)
+    lab.window(T0, T0 + DAY, lab.judged(known, ("open", Verdict.MATCHED, ALICE)))
+    newer = mapping("newer", "not-satisfied", (("A.5.2", "strong"),), silence=True)
+    lab.activate([*MAPPINGS, newer])
+    lab.window(T0, T0 + DAY, lab.judged(known, ("open", Verdict.MATCHED, ALICE), ("newer", Verdict.MATCHED, ALICE)))
+    assert controls(lab)["A.5.2"] == "not-assessed"
+    lab.window(T0 + DAY, T0 + 2 * DAY, lab.judged(lab.event("fresh", T0 + DAY + HOUR)))
+    assert controls(lab)["A.5.2"] == "satisfied"
+    verify(lab.engine, None)
