@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from typing import Any
+from importlib import metadata
+from typing import Annotated, Any
 
 import structlog
 import typer
@@ -13,7 +14,7 @@ from typer.exceptions import TyperException
 
 from alerts.base import AlertError
 from attestream.commands import REGISTRY
-from attestream.console import say
+from attestream.console import say, write
 from attestream.errors import AttestreamError, Exit
 from collectors.base import CollectorError
 from exports.errors import ExportError
@@ -36,6 +37,7 @@ def build() -> typer.Typer:
     app = typer.Typer(
         help=HELP, no_args_is_help=True, rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False
     )
+    app.callback(invoke_without_command=True)(_root)
     nouns: dict[str, typer.Typer] = {}
     for command in REGISTRY:
         noun, _, verb = command.name.partition(" ")
@@ -47,6 +49,14 @@ def build() -> typer.Typer:
             app.add_typer(nouns[noun], name=noun, help=NOUNS[noun])
         nouns[noun].command(verb, help=command.help)(command.run)
     return app
+
+
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        write(f"attestream {metadata.version('attestream')}")
+        raise typer.Exit
 
 
 NOUNS = {

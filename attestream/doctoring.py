@@ -11,6 +11,7 @@ from typing import Final, Literal
 from alerts.base import AlertError
 from alerts.registry import read_routes
 from attestream.errors import AttestreamError
+from attestream.serve import listen_address
 from attestream.wiring import Parts
 from collectors.base import Collector, CollectorError
 from pipeline.errors import PipelineError
@@ -60,6 +61,8 @@ def _answers(collector: Collector) -> Callable[[Parts], tuple[State, str, str]]:
 
 
 def _store(parts: Parts) -> tuple[State, str, str]:
+    if not parts.exists():
+        return "warning", f"{parts.settings.store.url}: there is none yet", "attestream run --once makes it"
     log = parts.query.log()
     version = sqlite_module().sqlite_version
     found = f"{parts.settings.store.url}: a log of {log.size:,} entries (SQLite {version})"
@@ -69,23 +72,33 @@ def _store(parts: Parts) -> tuple[State, str, str]:
 
 
 def _space(parts: Parts) -> tuple[State, str, str]:
-    free = shutil.disk_usage(parts.settings.folder).free
+    folder = parts.settings.folder.absolute()
+    try:
+        free = shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+    except OSError as error:
+        return "broken", f"{parts.settings.folder}: {error.strerror}", "check store.url"
     found = f"{free / (1 << 30):.1f} GiB free beside the store"
     return ("warning", found, "free some space: a full disk stops collection") if free < LOW_SPACE else ("ok", found, "")
 
 
 def _stream(parts: Parts) -> tuple[State, str, str]:
+    if not parts.exists():
+        return "ok", f"{parts.settings.stream.url}: made with the store", ""
     waiting = sum(parts.stream.ends().values())
     return "ok", f"{parts.settings.stream.url}: {parts.stream.partitions} partitions, {waiting:,} packs so far", ""
 
 
 def _key(parts: Parts) -> tuple[State, str, str]:
+    if not parts.exists() and not parts.settings.key_file.exists():
+        return "ok", f"{parts.settings.key_file}: made with the first signature", ""
     key = parts.key
     mode = stat.S_IMODE(parts.settings.key_file.stat().st_mode)
     return "ok", f"{parts.settings.key_file} (mode {mode:04o}) signs as {key.verifier}", ""
 
 
 def _checkpoints(parts: Parts) -> tuple[State, str, str]:
+    if not parts.exists():
+        return "ok", f"they will stand in {parts.settings.place}", ""
     signed, size = parts.latest_checkpoint(), parts.query.log().size
     if signed is None:
         return "warning", "the log was never signed", "run attestream run --once, or attestream log checkpoint"
@@ -96,7 +109,7 @@ def _checkpoints(parts: Parts) -> tuple[State, str, str]:
 def _mappings(parts: Parts) -> tuple[State, str, str]:
     mapping_set = parts.mapping_set()
     errors = [p for p in lint(mapping_set) if p.severity == "error"]
-    active = parts.query.log().mapping_set
+    active = parts.query.log().mapping_set if parts.exists() else ""
     if errors:
         return "warning", f"{len(errors)} problems, the first: {errors[0]}", "see attestream mappings lint"
     state = "active" if active == mapping_set.digest else "not active yet"
@@ -109,6 +122,11 @@ def _alerts(parts: Parts) -> tuple[State, str, str]:
     return "ok", f"routes: {names}" if names else "no route: drift goes to the log only", ""
 
 
+def _web(parts: Parts) -> tuple[State, str, str]:
+    host, port = listen_address(parts.settings.web.listen)
+    return "ok", f"the dashboard would listen on http://{host}:{port}/", ""
+
+
 CHECKS: Final[tuple[tuple[str, Callable[[Parts], tuple[State, str, str]]], ...]] = (
     ("store", _store),
     ("disk", _space),
@@ -117,6 +135,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Parts], tuple[State, str, str]]], ...]]
     ("checkpoints", _checkpoints),
     ("mappings", _mappings),
     ("alerts", _alerts),
+    ("dashboard", _web),
 )
 _REMEDIES: Final = {
     "store": "check store.url, and owner and mode of its folder",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from attestream.errors import SettingsError
+from pipeline.rules.problems import nearest
 from store.errors import InvalidTime
 from store.times import parse_time
 
@@ -27,3 +29,18 @@ def when(text: str | None, option: str) -> int | None:
         return parse_time(f"{text}T00:00:00Z" if len(text) == 10 else text)
     except InvalidTime as error:
         raise SettingsError(f"{option}: {error}") from error
+
+
+STATES = ("satisfied", "not-satisfied", "stale", "not-assessed", "not-applicable")
+FINDING_STATES = ("satisfied", "not-satisfied", "stale", "closed", "error", "retired", "not-assessed")
+DRIFT_KINDS = ("finding", "control", "source", "conflict", "log", "baseline")
+THEMES = ("organizational", "people", "physical", "technological")
+
+
+def one_of(value: str | None, known: Iterable[str], option: str) -> str | None:
+    """A filter that must be one of these: a typing error must not read as "nothing found". Raises SettingsError."""
+    names = list(known)
+    if value is not None and value not in names:
+        near = nearest(value, names) or f"known: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"
+        raise SettingsError(f"{option}: {value!r} is not known; {near}")
+    return value

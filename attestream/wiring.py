@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import structlog
 
-from attestream.errors import SettingsError
+from attestream.errors import AttestreamError, SettingsError
 from attestream.lease import LocalLease
 from attestream.settings import Settings
 from collectors.base import Collector
@@ -47,14 +48,24 @@ SHOWN = 10
 
 @dataclass
 class Parts:
-    """The parts of one installation, each made when it is first asked for."""
+    """The parts of one installation, each made when it is first asked for. A store is made only where `create` says so."""
 
     settings: Settings
+    create: bool = False
 
     @cached_property
     def store(self) -> EvidenceStore:
-        """The evidence store, migrated."""
+        """The evidence store, migrated. Raises AttestreamError where there is none and none is to be made."""
+        if not self.create and not self.exists():
+            raise AttestreamError(
+                f"there is no store at {self.settings.store.url}: run attestream run --once, or restore a backup"
+            )
         return open_store(self.settings.store.url)
+
+    def exists(self) -> bool:
+        """Whether there is a store already. A URL that is not served is found out by opening it."""
+        url = self.settings.store.url
+        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
 
     @cached_property
     def stream(self) -> Stream:
@@ -188,6 +199,13 @@ class Parts:
         found = MappingSet.from_bytes(set_payload(self.store.engine, digest)) if digest else self.mapping_set()
         return RuleSet.compile(found).controls
 
+    def mapping_id(self, text: str) -> str:
+        """The id of the mapping whose id begins so. Raises AttestreamError when it is none's or several'."""
+        found = sorted(m.id for m in self.query.mappings() if m.id.startswith(text.lower()))
+        if len(found) != 1 and text not in found:
+            raise AttestreamError(f"{'no' if not found else 'more than one'} mapping has an id that begins with {text!r}")
+        return text if text in found else found[0]
+
     def mapping_set(self) -> MappingSet:
         """The set as it stands in files now. Raises SettingsError."""
         paths = [*([builtin_mappings()] if self.settings.mappings.builtin else []), *self.settings.mappings.paths]
@@ -215,9 +233,9 @@ class Parts:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Parts]:
-    """Parts that are closed at the end."""
-    parts = Parts(settings)
+def opened(settings: Settings, *, create: bool = False) -> Iterator[Parts]:
+    """Parts that are closed at the end; `create`: a store is made where there is none."""
+    parts = Parts(settings, create)
     try:
         yield parts
     finally:

@@ -942,9 +942,12 @@ def _tell(stage: str, done: int, total: int) -> None:
 
 
 def _time(text: str) -> str:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(f"{text}T00:00:00+00:00" if len(text) == 10 else text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write 2026-11-24 or 2026-11-24T12:00:00Z") from error
     if moment.tzinfo is None:
-        raise ValueError("a time needs Z or an offset")
+        raise argparse.ArgumentTypeError(f"{text!r} needs Z or an offset")
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 

@@ -249,11 +249,11 @@ def _source_drift(writer: EntryWriter, row: Row[Any], record: WindowRecord, inde
         text = f"{row.source}: {record.unreadable} files or records could not be understood; they are kept as dead letters"
         yield _drift(writer, row.source, "unreadable", "", "unreadable", "medium", text, index)
     elif record.state == "complete" and _stands(writer.connection, row.source, "unreadable"):
-        text = f"{row.source}: everything is understood again; the dead letters stay"
-        yield _drift(writer, row.source, "unreadable", "unreadable", "understood", "medium", text, index)
+        text = f"{row.source}: the last window held nothing that could not be understood; the dead letters stay"
+        yield _drift(writer, row.source, "unreadable", "unreadable", "complete", "medium", text, index)
     if record.state == "complete" and _stands(writer.connection, row.source, "conflict"):
-        text = f"{row.source}: no further conflict in a complete window; both versions stay in the log"
-        yield _drift(writer, row.source, "conflict", "conflict", "quiet", "high", text, index)
+        text = f"{row.source}: the last window held no conflict; both versions stay in the log"
+        yield _drift(writer, row.source, "conflict", "conflict", "complete", "high", text, index)
 
 
 def _other_gaps(connection: Connection, row: Row[Any]) -> bool:

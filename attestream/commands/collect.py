@@ -28,7 +28,7 @@ def collect(
     Example: attestream collect aws-prod --from 2026-11-01 --to 2026-11-08
     """
     settings = load(config)
-    with opened(settings) as parts, collecting() as bar:
+    with opened(settings, create=True) as parts, collecting() as bar:
         since, until = when(start, "--from"), when(end, "--to")
         if since is None and until is not None:
             raise SettingsError("--to needs --from")

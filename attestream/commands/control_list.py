@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from attestream.console import emit_lines, mark, moment, table
-from attestream.options import AsJson, Config
+from attestream.options import STATES, THEMES, AsJson, Config, one_of
 from attestream.rows import control_row
 from attestream.settings import load
 from attestream.wiring import opened
@@ -24,6 +24,8 @@ def control_list(
 
     Example: attestream control list --state not-satisfied
     """
+    one_of(state, STATES, "--state")
+    one_of(theme, THEMES, "--theme")
     with opened(load(config)) as parts:
         states = parts.query.controls(Moment())
         rows = [

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from attestream.console import emit_lines, moment, table
-from attestream.options import AsJson, Config, ControlFilter, Limit, when
+from attestream.options import DRIFT_KINDS, AsJson, Config, ControlFilter, Limit, one_of, when
 from attestream.rows import drift_row
 from attestream.settings import load
 from attestream.wiring import opened
@@ -25,7 +25,10 @@ def drift_list(
 
     Example: attestream drift list --since 2026-11-20 --kind finding
     """
+    one_of(kind, DRIFT_KINDS, "--kind")
     with opened(load(config)) as parts:
+        titles = {c.id: c.title for c in parts.catalogue}
+        one_of(control, titles, "--control")
         drifts = parts.query.drift(since=when(since, "--since"), control=control, kind=kind, limit=limit)
     if as_json:
         emit_lines(drift_row(d) for d in drifts)
@@ -36,8 +39,8 @@ def drift_list(
             (
                 moment(d.event_time),
                 moment(d.recorded_at),
-                f"{d.before} > {d.after}",
-                d.text or d.title,
+                f"{d.before or 'new'} > {d.after}",
+                d.text or d.title or titles.get(d.controls[0] if d.controls else "", ""),
                 d.subject,
                 " ".join(d.controls),
             )

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from attestream.console import emit_lines, moment, table
-from attestream.options import AsJson, Config, ControlFilter, Limit, MappingFilter, SourceFilter, when
+from attestream.options import AsJson, Config, ControlFilter, Limit, MappingFilter, SourceFilter, one_of, when
 from attestream.rows import evidence_row
 from attestream.settings import load
 from attestream.wiring import opened
@@ -28,9 +28,10 @@ def evidence_list(
     Example: attestream evidence list --control A.8.15 --from 2026-11-01
     """
     with opened(load(config)) as parts:
+        one_of(control, (c.id for c in parts.catalogue), "--control")
         rows = parts.query.evidence(
             control=control,
-            mapping=mapping,
+            mapping=parts.mapping_id(mapping) if mapping is not None else None,
             source=source,
             start=when(start, "--from"),
             end=when(end, "--to"),

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from attestream.console import counting, emit, say
-from attestream.errors import AttestreamError
-from attestream.options import AsJson, Config, when
+from attestream.errors import SettingsError
+from attestream.options import AsJson, Config, one_of, when
 from attestream.settings import load
 from attestream.wiring import opened
 from exports.bundle import create
@@ -31,10 +31,14 @@ def export_create(
     Example: attestream export create --from 2026-10-01 --to 2026-11-01 --control A.8.15 -o logging.zip
     """
     with opened(load(config)) as parts, counting("writing the bundle") as advance:
+        for name in control or ():
+            one_of(name, (c.id for c in parts.catalogue), "--control")
+        for name in source or ():
+            one_of(name, (s.name for s in parts.query.sources(parts.store.clock())), "--source")
         checkpoint = parts.publish()
         since, until = when(start, "--from"), when(end, "--to")
         if since is None or until is None or since >= until:
-            raise AttestreamError("--from must be before --to")
+            raise SettingsError("--from must be before --to")
         known = when(known_at, "--known-at")
         scope = Scope(
             start=since,
@@ -58,5 +62,7 @@ def export_create(
         return
     pieces = summary.selected.get("evidence", 0)
     say(f"{out}: {pieces:,} pieces of evidence under a checkpoint of {checkpoint.checkpoint.size:,} entries")
+    if not pieces:
+        say("the bundle holds no evidence: nothing of that scope was kept in that period")
     say(f"verify it anywhere: python exports/verify.py {out} --key '{vkey}'")
     say("give the auditor that key by another way than the bundle: it is what they trust")

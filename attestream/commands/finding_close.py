@@ -18,7 +18,7 @@ from store.reports import Moment
 
 
 def finding_close(
-    mapping: Annotated[str, typer.Argument(help="The mapping's id.")],
+    mapping: Annotated[str, typer.Argument(help="The mapping's id, or its beginning as finding list shows it.")],
     subject: Annotated[str, typer.Argument(help="The subject, as finding list shows it.")],
     reason: Annotated[str, typer.Option("--reason", help="Why it is closed; kept in the log for auditors.")],
     config: Config = None,
@@ -30,6 +30,7 @@ def finding_close(
     if not reason.strip():
         raise AttestreamError("--reason: say why, for whoever audits this later")
     with opened(load(config)) as parts:
+        mapping = parts.mapping_id(mapping)
         findings = parts.query.findings(Moment(), mapping=mapping, state=State.NOT_SATISFIED.value, silence=False, limit=10_000)
         if not any(f.subject == subject for f in findings):
             raise AttestreamError(f"no open finding of mapping {mapping!r} about {subject!r}; see attestream finding list")

@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 
 from attestream.console import emit_lines, mark, moment, table
-from attestream.options import AsJson, Config, ControlFilter, Limit, MappingFilter, SourceFilter, when
+from attestream.options import (
+    FINDING_STATES,
+    AsJson,
+    Config,
+    ControlFilter,
+    Limit,
+    MappingFilter,
+    SourceFilter,
+    one_of,
+    when,
+)
 from attestream.rows import finding_row
 from attestream.settings import load
 from attestream.wiring import opened
@@ -31,11 +41,13 @@ def finding_list(
 
     Example: attestream finding list --state not-satisfied --control A.8.2
     """
+    one_of(state, FINDING_STATES, "--state")
     with opened(load(config)) as parts:
+        one_of(control, (c.id for c in parts.catalogue), "--control")
         findings = parts.query.findings(
             Moment(when(as_of, "--as-of"), None),
             control=control,
-            mapping=mapping,
+            mapping=parts.mapping_id(mapping) if mapping is not None else None,
             state=state,
             source=source,
             silence=None if silence else False,
@@ -45,6 +57,6 @@ def finding_list(
         emit_lines(finding_row(f) for f in findings)
         return
     table(
-        ("state", "level", "finding", "subject", "since", "controls"),
-        [(mark(f.state), f.level, f.title, f.subject, moment(f.since), " ".join(f.controls)) for f in findings],
+        ("state", "level", "mapping", "finding", "subject", "since", "controls"),
+        [(mark(f.state), f.level, f.mapping[:8], f.title, f.subject, moment(f.since), " ".join(f.controls)) for f in findings],
     )

@@ -13,7 +13,7 @@ def mappings_activate(config: Config = None) -> None:
 
     Example: attestream mappings activate
     """
-    with opened(load(config)) as parts:
+    with opened(load(config), create=True) as parts:
         rules, changed = parts.activate()
     for problem in rules.problems:
         say(str(problem))

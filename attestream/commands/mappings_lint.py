@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -30,7 +31,8 @@ def mappings_lint(
     """
     settings = load(config)
     if paths:
-        found = read_set([builtin_mappings() / "annex_a.yaml", *paths], settings.mappings.lists)
+        found = read_set(paths, settings.mappings.lists)
+        found = found if found.annex else replace(found, annex=read_set([builtin_mappings()]).annex)
     else:
         found = Parts(settings).mapping_set()
     problems = lint(found)

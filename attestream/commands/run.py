@@ -34,7 +34,7 @@ def run(
     for name in roles:
         if name not in ROLES:
             raise SettingsError(f"--role {name}: no such role (known: {', '.join(ROLES)})")
-    with opened(settings) as parts:
+    with opened(settings, create=True) as parts:
         return _once(parts) if once else _forever(parts, roles)
 
 

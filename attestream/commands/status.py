@@ -27,10 +27,10 @@ def status(
 
     Example: attestream status --as-of 2026-11-01 --json
     """
+    known, moment_ = when(known_at, "--known-at"), when(as_of, "--as-of")
     with opened(load(config)) as parts:
         parts.ledger  # noqa: B018  (declares the sources, so that what is set up shows)
-        known = when(known_at, "--known-at")
-        at = Moment(when(as_of, "--as-of"), parts.query.size_at(known) if known is not None else None)
+        at = Moment(moment_, parts.query.size_at(known) if known is not None else None)
         parts.check_continues()
         latest = parts.latest_checkpoint()
         size = latest.checkpoint.size if latest is not None else None

@@ -14,6 +14,6 @@ def store_migrate(config: Config = None) -> None:
     Example: attestream store migrate
     """
     settings = load(config)
-    with opened(settings) as parts:
+    with opened(settings, create=True) as parts:
         parts.store  # noqa: B018  (opening migrates)
     say(f"{settings.store.url}: the schema is this version's")

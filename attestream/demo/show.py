@@ -63,7 +63,7 @@ def play(stage: Stage, *, once: bool) -> None:
         _upload(cloud, list(history(stage.seed, now)), "uploading two weeks of log files")
         _settings(stage, cloud.endpoint, receiver.url)
         _credentials(stage.folder)
-        with opened(load(stage.config, {})) as parts:
+        with opened(load(stage.config, {}), create=True) as parts:
             say("\n2. The service collects, judges, stores and seals all of it")
             _run(parts)
             _found(parts)

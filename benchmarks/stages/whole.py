@@ -55,7 +55,7 @@ def directory(size: Size, folder: Path) -> Iterator[Measured]:
             "sources": [{"name": "bench", "type": "cloudtrail-files", "path": str(folder / "files")}],
         }
     )
-    with timed() as watch, opened(settings) as parts:
+    with timed() as watch, opened(settings, create=True) as parts:
         done = run_once(parts)
     records = sum(window.records for window in done.windows)
     if records != size.whole or done.checkpoint is None:

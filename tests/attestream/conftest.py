@@ -136,6 +136,6 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     from attestream.wiring import opened
 
     made = install(tmp_path_factory.mktemp("installed"))
-    with opened(load(made.config, {})) as parts:
+    with opened(load(made.config, {}), create=True) as parts:
         run_once(parts)
     return made

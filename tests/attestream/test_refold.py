@@ -211,7 +211,7 @@ def new_store(tmp_path: Path) -> Callable[[], Lab]:
 
 def test_a_mapping_that_is_held_otherwise_than_the_set_in_the_log_says_is_found(tmp_path: Path) -> None:
     settings = Settings.model_validate({"store": {"url": f"sqlite:///{tmp_path}/store.db"}})
-    with opened(settings) as parts:
+    with opened(settings, create=True) as parts:
         parts.activate()
         with reading(parts.store.engine) as connection:
             recheck(connection)
@@ -228,7 +228,7 @@ def test_a_mapping_that_is_held_otherwise_than_the_set_in_the_log_says_is_found(
 @pytest.mark.parametrize("change", [{"active": False}, {"held": 7}, {"digest": "0" * 64}])
 def test_a_mapping_taken_out_or_moved_in_time_is_found(tmp_path: Path, change: dict[str, object]) -> None:
     settings = Settings.model_validate({"store": {"url": f"sqlite:///{tmp_path}/store.db"}})
-    with opened(settings) as parts:
+    with opened(settings, create=True) as parts:
         parts.activate()
         with writing(parts.store.engine) as connection:
             id_ = connection.execute(select(schema.mapping.c.id).limit(1)).scalar_one()

@@ -62,7 +62,7 @@ Open = Callable[..., Parts]
 def opening() -> Iterator[Open]:
     """Opens installations as a process of its own would; closes them at the end."""
     with ExitStack() as stack:
-        yield lambda installation: stack.enter_context(opened(load(installation.config, {})))
+        yield lambda installation: stack.enter_context(opened(load(installation.config, {}), create=True))
 
 
 def add_source(installation: Installation, name: str, path: Path) -> None:
