@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from importlib import metadata
 from typing import Annotated, Any
 
 import structlog
@@ -13,6 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from alerts.base import AlertError
+from attestream import VERSION
 from attestream.commands import REGISTRY
 from attestream.console import say, write
 from attestream.errors import AttestreamError, Exit
@@ -55,7 +55,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
 ) -> None:
     if version:
-        write(f"attestream {metadata.version('attestream')}")
+        write(f"attestream {VERSION}")
         raise typer.Exit
 
 
