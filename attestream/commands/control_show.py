@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from attestream.console import emit, facts, mark, moment, say, table
-from attestream.errors import AttestreamError
+from attestream.console import emit, facts, mark, moment, table, write
+from attestream.errors import SettingsError
 from attestream.options import AsJson, Config
 from attestream.rows import control_row, evidence_row, finding_row
 from attestream.settings import load
 from attestream.wiring import opened
+from pipeline.rules.annex import Control
 from pipeline.rules.problems import nearest
-from store.reports import Moment
+from store.records import MappingRecord
+from store.reports import ControlStatus, EvidenceRow, FindingStatus, Moment
 
 
 def control_show(
@@ -28,7 +31,7 @@ def control_show(
     with opened(load(config)) as parts:
         known = {c.id: c for c in parts.catalogue}
         if control not in known:
-            raise AttestreamError(f"no control {control!r}; {nearest(control, known) or 'ids are A.5.1 to A.8.34'}")
+            raise SettingsError(f"no control {control!r}; {nearest(control, known) or 'ids are A.5.1 to A.8.34'}")
         status = parts.query.controls(Moment()).get(control)
         findings = parts.query.findings(Moment(), control=control, limit=200)
         evidence = parts.query.evidence(control=control, limit=10)
@@ -44,16 +47,46 @@ def control_show(
         ]
         emit(value)
         return
+    _show(info, status, findings, evidence, mappings)
+
+
+def _show(
+    info: Control,
+    status: ControlStatus | None,
+    findings: Sequence[FindingStatus],
+    evidence: Sequence[EvidenceRow],
+    mappings: Sequence[MappingRecord],
+) -> None:
     state = str(status.state) if status else "not-assessed"
     facts({"control": f"{info.id} {info.title}", "state": mark(state), "since": moment(status.since if status else None)})
-    say(info.about)
-    if not mappings:
-        say(f"no source for it: {' or '.join(info.needs) or 'an attestation'} would speak")
+    write(info.about)
+    write(f"Why: {_why(info, state, findings, mappings)}.")
     shown = sorted((f for f in findings if not f.silence), key=lambda f: (f.state != "not-satisfied", -f.since))
-    table(("state", "finding", "subject", "since"), [(mark(f.state), f.title, f.subject, moment(f.since)) for f in shown])
-    watched = sum(1 for f in findings if f.silence and f.state == "satisfied")
-    if watched:
-        say(f"{watched} mappings watched covered time and found nothing")
-    table(
-        ("index", "event time", "evidence"), [(e.idx, moment(e.event_time), "; ".join(t.title for t in e.tags)) for e in evidence]
-    )
+    if shown:
+        table(("state", "finding", "subject", "since"), [(mark(f.state), f.title, f.subject, moment(f.since)) for f in shown])
+    if mappings:
+        strength = {m.id: dict(m.controls)[info.id] for m in mappings}
+        rows = [(m.title, strength[m.id], m.finding, "yes" if m.silence else "no") for m in mappings]
+        table(("mapping", "strength", "a match says", "silence speaks"), rows)
+    if evidence:
+        latest = [(e.idx, moment(e.event_time), "; ".join(t.title for t in e.tags)) for e in evidence]
+        table(("index", "event time", "evidence"), latest)
+
+
+def _why(info: Control, state: str, findings: Sequence[FindingStatus], mappings: Sequence[MappingRecord]) -> str:
+    """The reason for the state, as one sentence without its full stop."""
+    if state == "not-satisfied":
+        return "open: " + "; ".join(sorted({f"{f.title} ({f.subject})" for f in findings if f.state == "not-satisfied"}))
+    if state == "stale":
+        return "what should speak for it has said nothing for too long: " + "; ".join(
+            sorted({f"{f.title} ({f.source} {f.part})" for f in findings if f.state == "stale"})
+        )
+    if state == "satisfied":
+        watched = sorted({f.title for f in findings if f.silence and f.state == "satisfied"})
+        said = sorted({f.title for f in findings if not f.silence and f.state == "satisfied"})
+        parts = [f"watched, nothing found over covered time: {'; '.join(watched)}"] if watched else []
+        return ". ".join([*parts, *([f"said: {'; '.join(said)}"] if said else [])]) + ". Nothing speaks against it"
+    needs = " or ".join(info.needs) or "an attestation"
+    against = sum(1 for m in mappings if info.id in m.speaks_for())
+    heard = f"{against} mappings would speak against it and none has; " if against else ""
+    return f"{heard}nothing speaks for it; {needs} would"

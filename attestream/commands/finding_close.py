@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from attestream.console import say
-from attestream.errors import AttestreamError
+from attestream.errors import AttestreamError, SettingsError
 from attestream.options import Config
 from attestream.settings import load
 from attestream.wiring import opened
@@ -28,7 +28,7 @@ def finding_close(
     Example: attestream finding close 5a1f0c2e-… 111122223333 --reason "root was used for the yearly check, CHG-912"
     """
     if not reason.strip():
-        raise AttestreamError("--reason: say why, for whoever audits this later")
+        raise SettingsError("--reason: say why, for whoever audits this later")
     with opened(load(config)) as parts:
         mapping = parts.mapping_id(mapping)
         findings = parts.query.findings(Moment(), mapping=mapping, state=State.NOT_SATISFIED.value, silence=False, limit=10_000)

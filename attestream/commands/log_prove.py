@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from attestream.console import emit
-from attestream.errors import AttestreamError
+from attestream.errors import AttestreamError, SettingsError
 from attestream.options import Config
 from attestream.settings import load
 from attestream.wiring import opened
@@ -23,7 +23,7 @@ def log_prove(
     Example: attestream log prove 1204
     """
     if (index is None) == (since is None):
-        raise AttestreamError("name an index for an inclusion proof, or --since SIZE for a consistency proof")
+        raise SettingsError("name an index for an inclusion proof, or --since SIZE for a consistency proof")
     with opened(load(config)) as parts:
         signed = parts.latest_checkpoint() or parts.publish()
         size = signed.checkpoint.size

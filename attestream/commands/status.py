@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from attestream.console import emit, facts, mark, moment, say, table
+from attestream.console import emit, facts, mark, moment, table, write
 from attestream.errors import Exit
 from attestream.options import AsJson, Config, when
 from attestream.settings import load
@@ -46,12 +46,12 @@ def status(
 def _show(parts: Parts, value: dict[str, Any]) -> None:
     titles = {control.id: control.title for control in parts.catalogue}
     tally = Counter(control["state"] for control in value["controls"].values())
-    say(
+    write(
         ", ".join(f"{n} {state}" for state, n in tally.most_common())
         or "no mapping set is active yet: run `attestream run --once`"
     )
     rows = [
-        (mark(c["state"]), id_, titles.get(id_, ""), c["findings"]["not_satisfied"] or "", (c["since"] or "")[:19])
+        (mark(c["state"]), id_, titles.get(id_, ""), c["findings"]["not_satisfied"] or "", _when(c["since"]))
         for id_, c in value["controls"].items()
         if c["state"] != "not-assessed"
     ]
@@ -59,7 +59,7 @@ def _show(parts: Parts, value: dict[str, Any]) -> None:
         table(("state", "control", "title", "open", "since"), rows, right=("open",))
     for name, source in value["sources"].items():
         last = source["last_window"]
-        say(f"source {name}: {source['state']}, last window {last['to'][:19] if last else 'never'}, {len(source['gaps'])} gaps")
+        write(f"source {name}: {source['state']}, last window {_when(last['to'] if last else None)}, {len(source['gaps'])} gaps")
     log = value["log"]
     facts(
         {
@@ -67,7 +67,12 @@ def _show(parts: Parts, value: dict[str, Any]) -> None:
             "signed": f"{log['checkpoint_size']:,}" if log["checkpoint_size"] is not None else "not yet",
             "anchored": log["anchored_at"] or "not anchored outside",
             "dead letters": log["dead_letters"],
-            "mapping set": value["mapping_set"][:12],
-            "as of": value["as_of"] or moment(parts.store.clock()),
+            "mapping set": value["mapping_set"][:12] or "none yet",
+            "as of": _when(value["as_of"]) if value["as_of"] else moment(parts.store.clock()),
         }
     )
+
+
+def _when(text: str | None) -> str:
+    """A time of the JSON for people: to the second."""
+    return f"{text[:19].replace('T', ' ')}Z" if text else "never"
