@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -210,7 +210,8 @@ class Parts:
         """The set as it stands in files now. Raises SettingsError."""
         paths = [*([builtin_mappings()] if self.settings.mappings.builtin else []), *self.settings.mappings.paths]
         try:
-            return read_set(paths, self.settings.mappings.lists)
+            found = read_set(paths, self.settings.mappings.lists)
+            return found if found.annex else replace(found, annex=read_set([builtin_mappings()]).annex)
         except RulesError as error:
             raise SettingsError(f"mappings: {error}") from error
 

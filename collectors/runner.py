@@ -17,10 +17,12 @@ from collectors.base import Collector, Cursor, Ledger, SourceUnreadable, Window
 from collectors.report import Progress, Silent, WindowReport
 from pipeline.stream.base import Published, Stream
 from pipeline.window import window_event
-from store.records import DAY, SECOND, UNREADABLE, Event, WindowRecord
+from store.records import DAY, MINUTE, SECOND, UNREADABLE, Event, WindowRecord
 from store.times import format_time
 
 MAX_WINDOW: Final = DAY
+CLOCK_AHEAD: Final = 5 * MINUTE
+"""A cursor that stands this far in the future was set by a clock that was wrong."""
 MAX_CHUNK_EVENTS: Final = 500
 MAX_CHUNK_BYTES: Final = 16 * 1024 * 1024
 
@@ -55,6 +57,9 @@ def run_attempts(
     again = [_Asked(period, "retry") for period in ledger.interrupted(collector.source, epoch)]
     end, cursor = ledger.cursor(collector.source)
     fault = ""
+    if end is not None and end > now + CLOCK_AHEAD:
+        # The clock ran ahead when the cursor was set: what arrived since lies in its past. All is read again, and known by id.
+        end, cursor = None, {}
     try:
         start = end if end is not None else collector.oldest(cursor, now)
         periods = cut(start if start is not None else now - SECOND, now)

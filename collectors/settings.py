@@ -62,6 +62,14 @@ class SourceSettings(BaseModel):
 
     name: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     type: str
+
+    @field_validator("name")
+    @classmethod
+    def _not_ours(cls, value: str) -> str:
+        if value in ("attestream", "stream"):
+            raise ValueError(f"{value!r} is what Attestream calls itself in its log: choose another name")
+        return value
+
     schedule: Annotated[Duration, AfterValidator(_positive)] = 5 * MINUTE
     lateness: Duration = HOUR
     since: Moment | None = None

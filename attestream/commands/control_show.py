@@ -89,4 +89,4 @@ def _why(info: Control, state: str, findings: Sequence[FindingStatus], mappings:
     needs = " or ".join(info.needs) or "an attestation"
     against = sum(1 for m in mappings if info.id in m.speaks_for())
     heard = f"{against} mappings would speak against it and none has; " if against else ""
-    return f"{heard}nothing speaks for it; {needs} would"
+    return f"{heard}no source for it: {needs} would speak"

@@ -12,6 +12,7 @@ from attestream.errors import Exit
 from attestream.options import AsJson, Config, when
 from attestream.settings import load
 from attestream.wiring import Parts, opened
+from store.due import last_clocks
 from store.reports import Moment
 from store.status import status_json
 
@@ -60,6 +61,9 @@ def _show(parts: Parts, value: dict[str, Any]) -> None:
     for name, source in value["sources"].items():
         last = source["last_window"]
         write(f"source {name}: {source['state']}, last window {_when(last['to'] if last else None)}, {len(source['gaps'])} gaps")
+    clocks = last_clocks(parts.store.engine)
+    if clocks is not None and clocks.held:
+        write("the clock jumped and is not believed: nothing goes stale or closes by time until it agrees (doctor --clock-ok)")
     log = value["log"]
     facts(
         {

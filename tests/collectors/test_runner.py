@@ -273,3 +273,11 @@ def test_progress_is_told(stream: Any, ledger: Any) -> None:
     run_attempts(Scripted(), stream, ledger, 7, NOW, Told(), clock=lambda: NOW)
     assert [sum(column) for column in zip(*told, strict=True)] == [1, 3]
     assert texts[0].startswith("logs: to 2024-10-04")
+
+
+def test_a_cursor_set_by_a_clock_that_ran_ahead_loses_nothing(stream: Any, ledger: Any) -> None:
+    ledger.end, ledger.kept = NOW + DAY, {"seen": NOW + DAY}
+    collector = Scripted(start=NOW - HOUR)
+    [record] = run(collector, stream, ledger)
+    assert (record.state, record.asked, collector.windows[0].cursor) == ("complete", (NOW - HOUR, NOW), {})
+    assert ledger.kept == {"seen": NOW}
