@@ -21,6 +21,8 @@ from collectors.registry import read_settings
 from collectors.settings import SourceSettings
 
 PREFIX: Final = "ATTESTREAM_"
+NOT_SETTINGS: Final = frozenset({PREFIX + "CONFIG", PREFIX + "REQUIRE_PARTS"})
+"""Variables of ours that set nothing here: where the file is, and what the tests insist on."""
 DEFAULT_FILE: Final = "attestream.yaml"
 MAX_FILE: Final = 1 << 20
 
@@ -119,7 +121,7 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Set
     file = named or Path(DEFAULT_FILE)
     values = _read(file) if named is not None or file.exists() else {}
     for name, text in sorted(env.items()):
-        if name.startswith(PREFIX) and name != PREFIX + "CONFIG":
+        if name.startswith(PREFIX) and name not in NOT_SETTINGS:
             _override(values, name, text)
     try:
         settings = Settings.model_validate(values)

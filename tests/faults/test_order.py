@@ -139,3 +139,22 @@ def test_i7_events_that_come_a_day_late_say_what_they_would_have_said(template, 
     about = [changes for (mapping, _), changes in late.findings.items() if mapping.endswith("1")]
     (changes,) = [changes for changes in about if changes[0][1] != "satisfied"]
     assert [state for _, state in changes] == ["not-satisfied", "closed", "not-satisfied", "closed"]
+
+
+def test_i7_a_gap_that_is_filled_late_changes_controls_at_the_times_of_their_findings(template, tmp_path):
+    """Silence went stale in the gap, came back, and is stale at the end: filling the gap undoes the first and says the last."""
+    kit = Kit(tmp_path / "gap", template)
+    try:
+        kit.clock.pass_time(HOURS * HOUR)
+        epoch = kit.epoch()
+        for number, pieces in enumerate([[(0, 4)], [(20, 26)], [(4, 20)]]):
+            period = (kit.clock.now + number, kit.clock.now + number + 1)
+            (attempt,) = kit.ledger.register("trail", epoch, [period], "scheduled")
+            deliver(kit, attempt, epoch, [], pieces, period)
+            if number:
+                kit.worker.drain()
+            kit.clock.pass_time(HOUR if number else 0)
+        kit.keeper.tick()
+        check_whole(kit.path)
+    finally:
+        kit.close()

@@ -174,7 +174,9 @@ def _check_findings(tables: Tables, entries: list[Entry]) -> None:
             for control, strength in record["controls"]:
                 if strength != "weak":
                     speaks[control].add(record["id"])
+    began = {row["event_time"] for row in rows} | {entry.recorded_at for entry in entries if entry.type == "mapping_set"}
     for row in tables.rows("select * from control"):
+        assert row["since"] is None or row["since"] in began, f"{row['id']} changed at a time when nothing did"
         sums = {state: sum(tally[mapping, state] for mapping in speaks[row["id"]]) for state in SPEAKS}
         assert (row["not_satisfied"], row["satisfied"], row["stale"]) == tuple(sums.values()), row["id"]
         worst = ("not-satisfied", "stale", "satisfied")
