@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 from sqlalchemy import Row as RowOf
 
 from pipeline.fold import Folded, Step, fold_open, fold_silence, fold_spoken
@@ -27,6 +27,7 @@ from store.writer import read_head
 
 def recheck(connection: Connection) -> None:
     """The whole hook: the mappings that judge are those of the set in the log, and every finding follows from its inputs."""
+    _check_schema(connection)
     head = read_head(connection)
     _check_mappings(connection, load_active(connection, head.mapping_set, head.set_idx))
     refold(connection)
@@ -51,6 +52,15 @@ def refold(connection: Connection) -> None:
             folded = _folded(connection, active, row, base, parts)
             _compare(row.mapping, base, standing, folded.steps)
             _compare_due(row, folded)
+
+
+def _check_schema(connection: Connection) -> None:
+    """The store has neither triggers nor views: what one of them added or hid would be nobody's entry."""
+    if connection.dialect.name != "sqlite":
+        return
+    found = connection.execute(text("SELECT type, name FROM sqlite_master WHERE type IN ('trigger', 'view')")).first()
+    if found is not None:
+        raise VerificationError(f"the store has a {found.type} {found.name!r} that Attestream did not make")
 
 
 def _check_mappings(connection: Connection, active: ActiveSet) -> None:

@@ -246,3 +246,13 @@ def test_a_due_time_taken_away_is_found(lab: Lab, change: dict[str, object]) -> 
         assert done.rowcount
     with pytest.raises(VerificationError):
         fold(lab)
+
+
+def test_a_trigger_in_the_store_is_found(tmp_path: Path) -> None:
+    settings = Settings.model_validate({"store": {"url": f"sqlite:///{tmp_path}/store.db"}})
+    with opened(settings, create=True) as parts:
+        parts.activate()
+        with writing(parts.store.engine) as connection:
+            connection.exec_driver_sql("CREATE TRIGGER hide AFTER INSERT ON evidence BEGIN DELETE FROM evidence; END")
+        with pytest.raises(VerificationError, match="hide"):
+            verify(parts.store.engine, None, None, recheck)

@@ -145,15 +145,14 @@ def test_i7_a_gap_that_is_filled_late_changes_controls_at_the_times_of_their_fin
     """Silence went stale in the gap, came back, and is stale at the end: filling the gap undoes the first and says the last."""
     kit = Kit(tmp_path / "gap", template)
     try:
-        kit.clock.pass_time(HOURS * HOUR)
+        kit.clock.pass_time(2 * HOURS * HOUR)
         epoch = kit.epoch()
-        for number, pieces in enumerate([[(0, 4)], [(20, 26)], [(4, 20)]]):
-            period = (kit.clock.now + number, kit.clock.now + number + 1)
-            (attempt,) = kit.ledger.register("trail", epoch, [period], "scheduled")
+        covered = [[(0, 4)], [(20, 26)], [(4, 20)]]
+        periods = [(kit.clock.now + n, kit.clock.now + n + 1) for n in range(len(covered))]
+        attempts = kit.ledger.register("trail", epoch, periods, "scheduled")
+        for attempt, period, pieces in zip(attempts, periods, covered, strict=True):
             deliver(kit, attempt, epoch, [], pieces, period)
-            if number:
-                kit.worker.drain()
-            kit.clock.pass_time(HOUR if number else 0)
+            kit.worker.drain()
         kit.keeper.tick()
         check_whole(kit.path)
     finally:
