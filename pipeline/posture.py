@@ -215,8 +215,9 @@ def _since(view: View, voices: Sequence[str], rows: Sequence[NewRow], state: Con
     total: Counter[State] = Counter()
     for mapping in voices:
         total.update(view.tallies.get(mapping, {}))
-    since, now = view.now, control_state(total)
-    for row in sorted((r for r in rows if r.mapping in voices), key=lambda r: r.event_time):
+    moved = sorted((r for r in rows if r.mapping in voices), key=lambda r: r.event_time)
+    since, now = moved[-1].event_time if moved else view.now, control_state(total)
+    for row in moved:
         if row.before is not None:
             total[row.before] -= 1
         total[row.state] += 1
