@@ -176,6 +176,12 @@ def _found(parts: Parts) -> None:
         say(f"   not assessed, e.g. {quiet.id} {quiet.title}: no source for it: {needs} would speak")
 
 
+def near(path: Path) -> Path:
+    """A path as somebody in the working directory would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def short(subject: str) -> str:
     """A subject without its account."""
     return subject.partition("/")[2] or subject
@@ -216,12 +222,13 @@ def _proved(stage: Stage, parts: Parts) -> None:
     signed = parts.publish()
     scope = Scope(start=now - 15 * DAY, end=now, controls=frozenset({"A.8.15"}))
     summary = create(parts.store.engine, signed, scope, bundle, None)
-    say(f"   {bundle}: {summary.selected.get('evidence', 0):,} pieces of evidence for A.8.15 that an auditor can verify offline")
+    pieces = summary.selected.get("evidence", 0)
+    say(f"   {near(bundle)}: {pieces:,} pieces of evidence for A.8.15 that an auditor can verify offline")
     say("\nTry:")
     for line in (
-        f".venv/bin/attestream status -c {stage.config}",
-        f".venv/bin/attestream evidence verify -c {stage.config}",
-        f".venv/bin/python exports/verify.py {bundle} --key '{parts.verifier}'",
+        f".venv/bin/attestream status -c {near(stage.config)}",
+        f".venv/bin/attestream evidence verify -c {near(stage.config)}",
+        f".venv/bin/python exports/verify.py {near(bundle)} --key '{parts.verifier}'",
     ):
         say(f"   {line}")
 
