@@ -195,7 +195,7 @@ def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -
             for state in SPEAKS:
                 total[state] += view.tallies.get(mapping, {}).get(state, 0) + deltas[mapping][state]
         state_now = control_state(total)
-        since = control.since if state_now is control.state else _since(view, voices, rows, state_now)
+        since = control.since if state_now is control.state else _since(view, voices, presents, state_now)
         changes.append(
             ControlChange(
                 id=id_,
@@ -210,20 +210,20 @@ def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -
     return changes
 
 
-def _since(view: View, voices: Sequence[str], rows: Sequence[NewRow], state: ControlState) -> int:
-    """Since when a control is in its new state: the row of this batch, in the order of events, that brought it there for good."""
+def _since(view: View, voices: Sequence[str], presents: Sequence[Present], state: ControlState) -> int:
+    """Since when a control is in its new state: the change of a finding, in the order of events, that made it so for good."""
     total: Counter[State] = Counter()
     for mapping in voices:
         total.update(view.tallies.get(mapping, {}))
-    moved = sorted((r for r in rows if r.mapping in voices), key=lambda r: r.event_time)
-    since, now = moved[-1].event_time if moved else view.now, control_state(total)
-    for row in moved:
-        if row.before is not None:
-            total[row.before] -= 1
-        total[row.state] += 1
+    moved = sorted((p for p in presents if p.mapping in voices and p.before is not p.state), key=lambda p: p.since)
+    since, now = max((p.since for p in moved), default=view.now), control_state(total)
+    for present in moved:
+        if present.before is not None:
+            total[present.before] -= 1
+        total[present.state] += 1
         before, now = now, control_state(total)
         if now is state and before is not state:
-            since = row.event_time
+            since = present.since
     return since
 
 
