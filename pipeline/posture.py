@@ -51,7 +51,7 @@ def decide(view: View) -> Changes:
             drifts.extend(_finding_drift(view, finding, held, present, rows, first))
         elif finding.state is State.NOT_SATISFIED and len(rows) > first:
             drifts.append(_retirement(view, finding, present, first))
-    controls = _controls(view, presents, rows)
+    controls = _controls(view, presents)
     drifts.extend(_control_drift(view, controls, presents))
     drifts.extend(_baselines(view))
     return Changes(tuple(rows), tuple(presents), tuple(controls), tuple(drifts))
@@ -179,7 +179,7 @@ def _retirement(view: View, finding: FindingView, present: Present, row: int) ->
     )
 
 
-def _controls(view: View, presents: Sequence[Present], rows: Sequence[NewRow]) -> list[ControlChange]:
+def _controls(view: View, presents: Sequence[Present]) -> list[ControlChange]:
     """Present rows of the controls that these findings speak for, whether or not their state changes."""
     deltas: dict[str, Counter[State]] = defaultdict(Counter)
     for present in presents:
