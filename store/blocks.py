@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -108,9 +108,3 @@ class BlockReader:
         while len(self._open) > self._keep:
             self._open.popitem(last=False)
         return raw
-
-
-def sizes(blocks: Iterable[tuple[int, bytes]]) -> tuple[int, int]:
-    """(bytes before, bytes after) compression, for reports."""
-    pairs = [(length, len(data)) for length, data in blocks]
-    return sum(a for a, _ in pairs), sum(b for _, b in pairs)

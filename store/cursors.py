@@ -216,15 +216,6 @@ class CollectionLedger:
             rows = connection.execute(select(table.c.asked_from, table.c.asked_to).where(*again)).all()
         return [(row.asked_from, row.asked_to) for row in rows]
 
-    def open_attempts(self, *, overdue: bool = False) -> list[str]:
-        """Attempts that are open; with `overdue`, those that may be closed or given up now."""
-        table = schema.attempt
-        where = [table.c.state == WindowState.OPEN.value]
-        if overdue:
-            where.append((table.c.deadline <= self._clock()) | (table.c.finished & table.c.record.is_not(None)))
-        with reading(self._engine) as connection:
-            return list(connection.execute(select(table.c.id).where(*where)).scalars())
-
     def _check(self, connection: Connection, epoch: int) -> None:
         table = schema.lease
         row = connection.execute(select(table.c.epoch).where(table.c.name == self._lease)).one_or_none()

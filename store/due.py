@@ -8,9 +8,9 @@ import msgspec
 from sqlalchemy import Engine, func, or_, select
 
 from store import schema
+from store.open import find_meta, write_meta
 from store.records import WindowState
 from store.seen import forget_expired
-from store.sql import upsert
 from store.sqlite_driver import reading, writing
 
 
@@ -44,14 +44,6 @@ def due_attempts(engine: Engine, now: int) -> list[str]:
         return list(connection.execute(query).scalars())
 
 
-def open_attempts(engine: Engine) -> int:
-    """How many attempts are open."""
-    table = schema.attempt
-    with reading(engine) as connection:
-        query = select(func.count()).select_from(table).where(table.c.state == WindowState.OPEN.value)
-        return connection.execute(query).scalar_one()
-
-
 def forget(engine: Engine, now: int) -> int:
     """Drop ids of unmatched events whose time has passed."""
     with writing(engine) as connection:
@@ -70,12 +62,10 @@ class Clocks:
 
 def last_clocks(engine: Engine) -> Clocks | None:
     """The clocks of the last tick, None before the first."""
-    with reading(engine) as connection:
-        value = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == "clocks")).scalar_one_or_none()
+    value = find_meta(engine, "clocks")
     return msgspec.json.decode(value, type=Clocks) if value is not None else None
 
 
 def remember_clocks(engine: Engine, clocks: Clocks) -> None:
     """Keep the clocks of this tick."""
-    with writing(engine) as connection:
-        connection.execute(upsert(schema.meta, ["name"], ["value"]), {"name": "clocks", "value": msgspec.json.encode(clocks)})
+    write_meta(engine, "clocks", msgspec.json.encode(clocks))

@@ -69,11 +69,10 @@ def _begin(connection: Connection) -> None:
 
 def read_meta(engine: Engine, name: str) -> bytes:
     """One value of the meta table. Raises StorageUnusable when it is missing."""
-    with reading(engine) as connection:
-        value = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == name)).scalar_one_or_none()
+    value = find_meta(engine, name)
     if value is None:
         raise StorageUnusable(f"{engine.url.database}: the store lacks its {name}; restore it from a backup")
-    return bytes(value)
+    return value
 
 
 def write_meta(engine: Engine, name: str, value: bytes) -> None:
