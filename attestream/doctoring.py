@@ -13,7 +13,7 @@ from alerts.registry import read_routes
 from attestream.errors import AttestreamError
 from attestream.serve import listen_address
 from attestream.wiring import Parts
-from collectors.base import Collector, CollectorError
+from collectors.base import Collector, CollectorError, Permission
 from pipeline.errors import PipelineError
 from pipeline.rules.lint import lint
 from pipeline.rules.problems import RulesError
@@ -55,9 +55,21 @@ def _guarded(name: str, check: Callable[[Parts], tuple[State, str, str]], parts:
 
 def _answers(collector: Collector) -> Callable[[Parts], tuple[State, str, str]]:
     def check(_: Parts) -> tuple[State, str, str]:
-        return "ok", "; ".join(collector.check()) or "answers", ""
+        probes = collector.check()
+        found = "; ".join(probe.text for probe in probes) or "answers"
+        denied = [probe.denied for probe in probes if probe.denied is not None]
+        if not denied:
+            return "ok", found, ""
+        remedy = "; ".join(dict.fromkeys(_unread(permission) for permission in denied))
+        return "warning", found, f"{remedy}. attestream doctor --policy {collector.source} prints all that it needs"
 
     return check
+
+
+def _unread(permission: Permission) -> str:
+    """What a denied call means."""
+    rests = f"; without it nothing speaks from here for {', '.join(permission.controls)}" if permission.controls else ""
+    return f"allow {permission.action} ({permission.why}){rests}"
 
 
 def _store(parts: Parts) -> tuple[State, str, str]:

@@ -33,6 +33,15 @@ class Connection:
 
     def client(self, service: str, max_attempts: int | None = None) -> Any:
         """Return a boto3 client. Raises AwsError, e.g. for a profile that does not exist."""
+        try:
+            session = self._session()
+            region = self.region or session.region_name or "us-east-1"
+        except faults(ValueError) as error:
+            raise explain(error, "AWS", "") from error
+        return self.of(session, service, region, max_attempts)
+
+    def of(self, session: Any, service: str, region: str, max_attempts: int | None = None) -> Any:
+        """Return a client of a boto3 session. Raises AwsError."""
         from botocore.config import Config
 
         config = Config(
@@ -43,11 +52,33 @@ class Connection:
             s3={"addressing_style": "path"} if self.endpoint_url else None,
         )
         try:
-            session = self._session()
-            region = self.region or session.region_name or "us-east-1"
             return session.client(service, region_name=region, endpoint_url=self.endpoint_url, config=config)
         except faults(ValueError) as error:
             raise explain(error, "AWS", "") from error
+
+    def session(self, role_arn: str | None, external_id: str | None, name: str) -> Any:
+        """A boto3 session of the own identity, or of a role whose credentials the SDK fetches and renews. Raises AwsError."""
+        try:
+            own = self._session()
+            if role_arn is None:
+                return own
+            return self._assumed(own, role_arn, external_id, name)
+        except faults(ValueError) as error:
+            raise explain(error, "AWS", "") from error
+
+    def _assumed(self, own: Any, role_arn: str, external_id: str | None, name: str) -> Any:
+        import boto3
+        from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
+        from botocore.session import get_session
+
+        def sts(_service: str, **_how: Any) -> Any:
+            return self.of(own, "sts", self.region or own.region_name or "us-east-1")
+
+        more = {"RoleSessionName": name, **({"ExternalId": external_id} if external_id is not None else {})}
+        fetcher = AssumeRoleCredentialFetcher(sts, own.get_credentials(), role_arn, extra_args=more)
+        inner = get_session()
+        inner._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # the SDK has no other door
+        return boto3.Session(botocore_session=inner, region_name=self.region or own.region_name)
 
     def identity(self) -> str:
         """As whom AWS sees us (an ARN); where STS cannot be asked, the end of the access key's id. Raises AwsError."""

@@ -1,17 +1,20 @@
 """Contracts of collection: a collector reads one window of one source and never judges.
 
 A *window* is one attempt to read a period. Its id is the attempt's. `asked` is on the cursor's axis, which is delivery
-(LastModified, receive time), never event time. A collector keeps no state: what the next window needs is its cursor.
+(LastModified, receive time, time of update), never event time. A collector keeps no state: what the next window needs is in
+its cursor.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from store.records import Cover, Event, WindowRecord
 
+Reads = Literal["deliveries", "states"]
+"""What a source lets itself be asked for: periods of what was delivered or changed, or only how things are now."""
 Cursor = Mapping[str, Any]
 """JSON object, at most 1 MiB; {} before the first window."""
 
@@ -26,13 +29,40 @@ class SourceUnreadable(CollectorError):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What is asked of a collector: read what was delivered in (start, end] of `source`, as attempt `attempt`."""
+    """What is asked of a collector: read what was delivered in (start, end] of `source`, as attempt `attempt`.
+
+    Of states: look once, now. `latest`: no later window follows in this run, so that what is still open is read in this one.
+    """
 
     attempt: str
     source: str
     start: int
     end: int
     cursor: Cursor
+    latest: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """Something that a source's identity must be allowed: `action` in the other side's own words (an IAM action, a GCP
+    permission, a token's scope), on `resource`.
+
+    `types`: event types that come from it; `controls`: Annex A controls whose evidence rests on it; `why`: what it reads.
+    """
+
+    action: str
+    why: str
+    resource: str = "*"
+    types: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What one call of a check found: a sentence. `denied`: the call was refused, and this permission would allow it."""
+
+    text: str
+    denied: Permission | None = None
 
 
 class Report(Protocol):
@@ -44,8 +74,13 @@ class Report(Protocol):
     def page(self, *, files: int = 0, size: int = 0, ignored: int = 0) -> None:
         """One page or file was read: `size` bytes as delivered; `ignored` names that are not this source's."""
 
-    def part(self, part: str, kind: str, *, complete: bool, read: int, errors: Sequence[str] = ()) -> None:
-        """A part's result; `kind` is the event type it yields (log.aws.cloudtrail)."""
+    def part(
+        self, part: str, kind: str, *, complete: bool, read: int, errors: Sequence[str] = (), enumerates: bool = False
+    ) -> None:
+        """A part's result; `kind` is the event type it yields (log.aws.cloudtrail).
+
+        `enumerates`: its events named every subject of this kind that there is, so that one not among them is gone.
+        """
 
     def covered(self, covers: Sequence[Cover]) -> None:
         """What delivery time was wholly read and understood."""
@@ -56,8 +91,12 @@ class Report(Protocol):
     def denied(self, place: str, reason: str) -> None:
         """Something asked for was refused or broke: the window is partial and the cursor stays."""
 
-    def keep(self, cursor: Cursor) -> None:
-        """The cursor that the next window starts from, if this one is finished."""
+    def keep(self, cursor: Cursor, *, owed: bool = False) -> None:
+        """The cursor that the next window starts from, if this one is finished.
+
+        `owed`: the cursor itself says what was denied, and the next window asks for that again; so it moves though the window
+        is partial. Without it a denial leaves the cursor where it stood, and the whole period is asked for again.
+        """
 
 
 class Collector(Protocol):
@@ -73,6 +112,11 @@ class Collector(Protocol):
         """The source type, e.g. cloudtrail-files."""
         ...
 
+    @property
+    def reads(self) -> Reads:
+        """Deliveries, or states."""
+        ...
+
     def oldest(self, cursor: Cursor, now: int) -> int | None:
         """The cursor axis' oldest time there is to read (exclusive start of the first window), None when there is nothing.
 
@@ -83,8 +127,8 @@ class Collector(Protocol):
         """Yield the window's events as they are read (bounded memory). Raises SourceUnreadable when nothing could be read."""
         ...
 
-    def check(self) -> Sequence[str]:
-        """Really call the source and say what was found, one sentence each (doctor). Raises SourceUnreadable."""
+    def check(self) -> Sequence[Probe]:
+        """Really call the source and say what was found (doctor). Raises SourceUnreadable where nothing answers."""
         ...
 
 

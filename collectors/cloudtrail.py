@@ -7,12 +7,12 @@ that cannot be understood travels as an `unreadable` event; a file that cannot b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final
 
-from collectors.base import CollectorError, Report, SourceUnreadable, Window
+from collectors.base import Report, SourceUnreadable, Window
 from collectors.coverage import Times, covers, later_cuts
+from collectors.delivered import Delivered, Open, Refused
 from collectors.file_name import FileName
 from collectors.gz import Limits, plain, unzip
 from collectors.listing import Listed, Selection, remember
@@ -27,26 +27,6 @@ MAX_ERRORS: Final = 10
 """Errors that are named per part."""
 AHEAD: Final = DAY
 """How far ahead of the clock an eventTime may be before it is a wrong time."""
-
-
-class Refused(CollectorError):
-    """A file could not be had: denied, gone, replaced, cut off. The message says why and what to do."""
-
-
-class Delivered(Protocol):
-    """A delivered file, open."""
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield its bytes from the beginning, each time it is called. Raises Refused."""
-        ...
-
-    def changed(self) -> bool:
-        """Is it no longer the file that was listed (still being written, say)?"""
-        ...
-
-
-Open = Callable[[Listed], AbstractContextManager[Delivered]]
-"""Opens a listed file. Raises Refused."""
 
 
 @dataclass(slots=True)

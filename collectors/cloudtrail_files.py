@@ -1,43 +1,35 @@
-"""Source type cloudtrail-files: CloudTrail log files in a directory and everything below it.
-
-A file's place on the cursor's axis is its mtime, as long as that can be true (after CloudTrail began, not after the file came to
-lie here); its ctime says when it arrived, so that files copied with an old mtime are not lost.
-"""
+"""Source type cloudtrail-files: CloudTrail log files in a directory and everything below it."""
 
 from __future__ import annotations
 
-import errno
-import os
-import pwd
-import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
-from collectors.base import Cursor, Report, SourceUnreadable, Window
-from collectors.cloudtrail import Delivered, Refused, WindowReader
+from pydantic import Field
+
+from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
+from collectors.cloudtrail import EVENT_TYPE, WindowReader
+from collectors.delivered import Delivered, Refused
 from collectors.file_name import parse_name
+from collectors.folder import opened, owner, scan
 from collectors.gz import Limits
 from collectors.listing import Listed, Lister, Refusal
+from collectors.runner import Clock
+from collectors.settings import DeliveredFilesSettings
+from collectors.source_type import Access, SourceType
 from collectors.unreadable import shown
 from store.records import Event
-from store.times import parse_time
 
-_BEGINNING: Final = parse_time("2013-11-01T00:00:00Z")  # CloudTrail was made public that month
-_NOT_OURS: Final = "lost+found"  # the file system's own, closed to everybody
-_STEP: Final = 256 * 1024
-_LEADS_OUT: Final = "is a link that leads out of the source's directory: remove it, or set follow_links: true if it is meant"
-_REASONS: Final = {
-    errno.EACCES: "permission denied: the service's user needs to read it (chmod, chown or an ACL)",
-    errno.EPERM: "permission denied: the service's user needs to read it (chmod, chown or an ACL)",
-    errno.ENOENT: "is not there (any more)",
-    errno.ENOTDIR: "is not a directory",
-    errno.ELOOP: "is a link that leads back to itself: remove the link",
-    errno.EIO: "the disk reports an error: check the file system",
-    errno.ESTALE: "the network file system lost it: mount it again",
-}
+
+class CloudTrailFilesSettings(DeliveredFilesSettings):
+    """cloudtrail-files: log files below the directory `path`."""
+
+    type: Literal["cloudtrail-files"]
+    path: Path
+    follow_links: bool = Field(default=False, description="follow symbolic links that lead out of the directory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +43,7 @@ class CloudTrailFiles:
     clock: Callable[[], int]
     follow_links: bool = False
     type: str = "cloudtrail-files"
+    reads: Reads = "deliveries"
 
     def oldest(self, cursor: Cursor, now: int) -> int | None:  # noqa: ARG002  the contract has them
         """Just before the oldest file's time, not before `since`; None in an empty directory."""
@@ -65,7 +58,7 @@ class CloudTrailFiles:
     def _opened(self, listed: Listed) -> AbstractContextManager[Delivered]:
         return opened(listed, None if self.follow_links else self.path)
 
-    def check(self) -> Sequence[str]:
+    def check(self) -> Sequence[Probe]:
         """List the directory and open one log file."""
         found = list(self.lister.scan())
         refused = [item for item in found if isinstance(item, Refusal)]
@@ -74,142 +67,27 @@ class CloudTrailFiles:
         files = [item for item in found if isinstance(item, Listed) and item.name]
         place = shown(str(self.path))
         if not files:
-            return (f"{place} can be read and holds no CloudTrail log files",)
+            return (Probe(f"{place} can be read and holds no CloudTrail log files"),)
         try:
             with self._opened(files[0]) as delivered:
                 next(delivered.chunks(), b"")
         except Refused as error:
             raise SourceUnreadable(f"{files[0].place}: {error}") from error
-        return (f"{place} holds {len(files)} CloudTrail log files, and they can be read",)
+        return (Probe(f"{place} holds {len(files)} CloudTrail log files, and they can be read"),)
 
 
-@dataclass(frozen=True, slots=True)
-class _OpenFile(Delivered):
-    descriptor: int
-    version: str
-
-    def chunks(self) -> Iterator[bytes]:
-        """Read from the beginning."""
-        at = 0
-        while True:
-            try:
-                chunk = os.pread(self.descriptor, _STEP, at)
-            except OSError as error:
-                raise Refused(reason(error)) from error
-            if not chunk:
-                return
-            at += len(chunk)
-            yield chunk
-
-    def changed(self) -> bool:
-        """Was it written to since it was listed?"""
-        return _version(os.fstat(self.descriptor)) != self.version
+def _build(settings: CloudTrailFilesSettings, clock: Clock) -> CloudTrailFiles:
+    path = settings.path.absolute()
+    lister = Lister(lambda: scan(path, parse_name, settings.follow_links), clock, settings.overlap, settings.since)
+    limits = Limits(settings.max_file_size, settings.max_ratio)
+    return CloudTrailFiles(settings.name, path, limits, lister, clock, settings.follow_links)
 
 
-@contextmanager
-def opened(listed: Listed, inside: Path | None = None) -> Iterator[Delivered]:
-    """Open a listed file for reading; `inside`: only if it lies there, whatever links led to it. Raises Refused."""
-    try:
-        # without O_NONBLOCK a pipe in a file's place would hold us for ever
-        descriptor = os.open(listed.key, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError as error:
-        raise Refused(reason(error)) from error
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise Refused("is not a regular file: move it away")
-        if inside is not None and not _lies_in(f"/proc/self/fd/{descriptor}", listed.key, inside):
-            raise Refused(_LEADS_OUT)
-        yield _OpenFile(descriptor, listed.version)
-    finally:
-        os.close(descriptor)
+def _access(settings: CloudTrailFilesSettings) -> Access:
+    why = "list the directory and read its files"
+    return Access("scopes", (Permission("read and search (r-x) for the service's user", why, str(settings.path), (EVENT_TYPE,)),))
 
 
-def _lies_in(opened_as: str, path: str, root: Path) -> bool:
-    """Whether what was opened, or where there is no /proc what the path leads to, lies below the root."""
-    real = os.path.realpath(opened_as if os.path.exists(opened_as) else path)  # noqa: PTH110  names that are no text must survive
-    top = os.path.realpath(root)
-    return real == top or real.startswith(top.rstrip(os.sep) + os.sep)
-
-
-def scan(root: Path, follow_links: bool = False) -> Iterator[Listed | Refusal]:
-    """List everything below `root`, each directory once. Raises SourceUnreadable if `root` cannot be listed.
-
-    Whoever can write into a log folder must not choose what the service reads: links that lead out of it are refused, unless
-    they are said to be meant.
-    """
-    seen: set[tuple[int, int]] = set()
-    waiting = [os.fspath(root)]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            status = os.stat(folder)  # noqa: PTH116  names that are no text must survive
-            if (status.st_dev, status.st_ino) in seen:  # reached by a link before
-                continue
-            seen.add((status.st_dev, status.st_ino))
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if not follow_links and entry.is_symlink() and not _lies_in("", entry.path, root):
-                        if parse_name(entry.name) is not None or entry.is_dir():
-                            yield Refusal(shown(entry.path), _LEADS_OUT)
-                        continue
-                    found = _entry(entry)
-                    if isinstance(found, str):
-                        waiting.append(found)
-                    elif found is not None:
-                        yield found
-        except OSError as error:
-            if folder == os.fspath(root):
-                raise SourceUnreadable(_unlistable(root, error)) from error
-            yield Refusal(shown(folder), reason(error))
-
-
-def _entry(entry: os.DirEntry[str]) -> Listed | Refusal | str | None:
-    """One entry: a file, a refusal, a directory still to be listed, or nothing of ours (a dangling link, a socket)."""
-    name = parse_name(entry.name)
-    try:
-        status = entry.stat()
-    except OSError as error:
-        return None if name is None and error.errno == errno.ENOENT else Refusal(shown(entry.path), reason(error))
-    if stat.S_ISDIR(status.st_mode):
-        return None if entry.name == _NOT_OURS else entry.path
-    if name is None and not stat.S_ISREG(status.st_mode):
-        return None
-    arrived = status.st_ctime_ns // 1000
-    if entry.is_symlink():  # the link may be younger than what it leads to
-        arrived = max(arrived, entry.stat(follow_symlinks=False).st_ctime_ns // 1000)
-    modified = status.st_mtime_ns // 1000
-    if not _BEGINNING <= modified <= arrived:
-        modified = arrived
-    return Listed(entry.path, shown(entry.path), modified, arrived, status.st_size, _version(status), name)
-
-
-def _version(status: os.stat_result) -> str:
-    return f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
-
-
-def reason(error: OSError) -> str:
-    """Why the system refused, and what to do, without the path."""
-    return _REASONS.get(error.errno or 0) or f"cannot be read ({os.strerror(error.errno or 0)})"
-
-
-def _unlistable(root: Path, error: OSError) -> str:
-    place = shown(str(root))
-    if error.errno == errno.ENOENT:
-        return f"directory {place} does not exist: create it, mount it, or correct the source's path"
-    return f"directory {place}: {reason(error)}"
-
-
-def owner(path: Path) -> str:
-    """As whom the directory is read, and whose it is; empty if it cannot be said (then listing will say why)."""
-    try:
-        uid = path.stat().st_uid
-    except OSError:
-        return ""
-    return f"user {_user(os.geteuid())}; directory owned by {_user(uid)}"
-
-
-def _user(uid: int) -> str:
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
+TYPE: Final = SourceType(
+    "cloudtrail-files", "CloudTrail log files in a directory", CloudTrailFilesSettings, _build, _access, (EVENT_TYPE,)
+)

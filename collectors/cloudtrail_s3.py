@@ -1,154 +1,34 @@
-"""Source type cloudtrail-s3: CloudTrail log files in an S3 bucket.
-
-An object is fetched whole into a spool before it is parsed, so that a connection that breaks is retried without reading a record
-twice, and so that the delivered bytes are there when they cannot be understood.
-"""
+"""Source type cloudtrail-s3: CloudTrail log files in an S3 bucket."""
 
 from __future__ import annotations
 
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import IO, Any, Final
+from dataclasses import dataclass
+from typing import Final, Literal
 
-from collectors.aws import AwsError, Connection, explain, faults
-from collectors.base import Cursor, Report, SourceUnreadable, Window
-from collectors.cloudtrail import Delivered, Refused, WindowReader
+from pydantic import Field
+
+from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
+from collectors.bucket import Bucket
+from collectors.cloudtrail import EVENT_TYPE, WindowReader
+from collectors.delivered import Refused
 from collectors.file_name import parse_name
 from collectors.gz import Limits
-from collectors.listing import Listed, Lister, Refusal
-from collectors.unreadable import shown
-from store.records import MINUTE, SECOND, Event
+from collectors.listing import Listed, Lister
+from collectors.runner import Clock
+from collectors.settings import AwsSettings, DeliveredFilesSettings
+from collectors.source_type import Access, SourceType
+from store.records import MINUTE, Event
 
-_STEP: Final = 256 * 1024
-_IN_MEMORY: Final = 8 * 1024 * 1024
 _MAX_SKEW: Final = 5 * MINUTE
-_ASK_AGAIN: Final = 600.0
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-@dataclass(slots=True)
-class Bucket:
-    """A bucket below a prefix, read through one client that is made when first used."""
+class CloudTrailS3Settings(DeliveredFilesSettings, AwsSettings):
+    """cloudtrail-s3: log files in `bucket` below `prefix`."""
 
-    connection: Connection
-    name: str
-    prefix: str
-    spool_up_to: int
-    server_time: int = field(default=0, init=False)
-    _identity: tuple[float, str] | None = field(default=None, init=False)
-    _client: Any = field(default=None, init=False)
-
-    @property
-    def place(self) -> str:
-        """The bucket and prefix as a URL, for people."""
-        return shown(f"s3://{self.name}/{self.prefix}")
-
-    def client(self) -> Any:
-        """The S3 client. Raises AwsError."""
-        if self._client is None:
-            self._client = self.connection.client("s3")
-        return self._client
-
-    def identity(self) -> str:
-        """As whom the bucket is read; asked once in ten minutes. Raises SourceUnreadable."""
-        if self._identity is None or time.monotonic() - self._identity[0] > _ASK_AGAIN:
-            try:
-                self._identity = (time.monotonic(), self.connection.identity())
-            except AwsError as error:
-                raise SourceUnreadable(f"{self.place}: {error}") from error
-        return self._identity[1]
-
-    def scan(self) -> Iterator[Listed | Refusal]:
-        """List every object below the prefix. Raises SourceUnreadable."""
-        try:
-            pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix)
-            for page in pages:
-                if "IsTruncated" not in page:  # an empty answer is not yet an empty bucket
-                    raise SourceUnreadable(f"S3 bucket {self.name}: the answer is no listing: correct endpoint_url")
-                self.server_time = _server_time(page) or self.server_time
-                for item in page.get("Contents", ()):
-                    yield self._listed(item)
-        except AwsError as error:
-            raise SourceUnreadable(f"{self.place}: {error}") from error
-        except faults() as error:
-            what = f"S3 bucket {self.name}"
-            raise SourceUnreadable(str(explain(error, what, f"s3:ListBucket on arn:aws:s3:::{self.name}"))) from error
-
-    def _listed(self, item: dict[str, Any]) -> Listed:
-        key = str(item["Key"])
-        modified = (item["LastModified"] - _EPOCH) // _EPOCH.resolution
-        place = shown(f"s3://{self.name}/{key}")
-        return Listed(key, place, modified, modified, int(item["Size"]), str(item.get("ETag", "")), parse_name(key))
-
-    @contextmanager
-    def opened(self, listed: Listed) -> Iterator[Delivered]:
-        """Open an object in the version that was listed. Raises Refused."""
-        with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
-            yield _Object(self, listed, spool)
-
-    def body(self, listed: Listed) -> Iterator[bytes]:
-        """Ask for the object and yield its body as it comes. Raises Refused."""
-        try:
-            answer = self.client().get_object(Bucket=self.name, Key=listed.key, IfMatch=listed.version)
-            with closing(answer["Body"]) as stream:
-                yield from stream.iter_chunks(_STEP)
-        except AwsError as error:
-            raise Refused(str(error)) from error
-        except faults() as error:
-            permission = f"s3:GetObject on arn:aws:s3:::{self.name}/{self.prefix}* (kms:Decrypt too where a KMS key is used)"
-            raise _Broken(str(explain(error, "S3 object", permission)), retry=_broke_off(error)) from error
-
-
-class _Broken(Refused):
-    """`retry`: the connection broke while the body came, which the SDK does not retry by itself."""
-
-    def __init__(self, message: str, *, retry: bool) -> None:
-        super().__init__(message)
-        self.retry = retry
-
-
-@dataclass(slots=True)
-class _Object(Delivered):
-    bucket: Bucket
-    listed: Listed
-    spool: IO[bytes]
-    _whole: bool = False
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the body from the beginning; one too large to be read is not spooled, for only its digest is wanted."""
-        if self.listed.size > self.bucket.spool_up_to:
-            yield from self.bucket.body(self.listed)
-            return
-        self._fetch()
-        self.spool.seek(0)
-        while chunk := self.spool.read(_STEP):
-            yield chunk
-
-    def changed(self) -> bool:
-        """Never: the version is asked for."""
-        return False
-
-    def _fetch(self) -> None:
-        attempts = self.bucket.connection.max_attempts
-        for attempt in range(0 if self._whole else attempts):
-            self.spool.seek(0)
-            self.spool.truncate()
-            try:
-                for chunk in self.bucket.body(self.listed):
-                    self.spool.write(chunk)
-                self._whole = True
-                return
-            except _Broken as error:
-                if not error.retry or attempt + 1 == attempts:
-                    raise
-                time.sleep(min(0.1 * 2**attempt, 5.0))
-            except OSError as error:
-                raise Refused("could not be put down: no room in the folder for temporary files") from error
+    type: Literal["cloudtrail-s3"]
+    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
+    prefix: str = Field(default="", max_length=1024)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +41,7 @@ class CloudTrailS3:
     lister: Lister
     clock: Callable[[], int]
     type: str = "cloudtrail-s3"
+    reads: Reads = "deliveries"
 
     def oldest(self, cursor: Cursor, now: int) -> int | None:  # noqa: ARG002  the contract has them
         """Just before the oldest object's LastModified, not before `since`; None in an empty bucket."""
@@ -174,9 +55,9 @@ class CloudTrailS3:
             raise SourceUnreadable(f"{self.bucket.place}: this machine's clock is ahead of the bucket's by minutes: set it (NTP)")
         yield from WindowReader(window, report, self.bucket.opened, self.limits, self.clock).read(selection)
 
-    def check(self) -> Sequence[str]:
+    def check(self) -> Sequence[Probe]:
         """Ask who we are, list until the first log file and read it."""
-        said = [f"{self.bucket.place} can be listed as {self.bucket.identity()}"]
+        said = [Probe(f"{self.bucket.place} can be listed as {self.bucket.identity()}")]
         for item in self.bucket.scan():
             if isinstance(item, Listed) and item.name:
                 try:
@@ -184,17 +65,29 @@ class CloudTrailS3:
                         next(delivered.chunks(), b"")
                 except Refused as error:
                     raise SourceUnreadable(f"{item.place}: {error}") from error
-                return (*said, f"{item.place} can be read")
-        return (*said, "it holds no CloudTrail log files")
+                return (*said, Probe(f"{item.place} can be read"))
+        return (*said, Probe("it holds no CloudTrail log files"))
 
 
-def _server_time(page: dict[str, Any]) -> int:
-    with suppress(KeyError, TypeError, ValueError, AttributeError):
-        when = parsedate_to_datetime(page["ResponseMetadata"]["HTTPHeaders"]["date"])
-        return int(when.timestamp()) * SECOND
-    return 0
+def _build(settings: CloudTrailS3Settings, clock: Clock) -> CloudTrailS3:
+    bucket = Bucket(settings.connection, settings.bucket, settings.prefix, settings.max_file_size, parse_name)
+    lister = Lister(bucket.scan, clock, settings.overlap, settings.since)
+    limits = Limits(settings.max_file_size, settings.max_ratio)
+    return CloudTrailS3(settings.name, bucket, limits, lister, clock)
 
 
-def _broke_off(error: Exception) -> bool:
-    """Neither an answer of AWS's nor a mistake of ours: the way between."""
-    return getattr(error, "response", None) is None
+def _access(settings: CloudTrailS3Settings) -> Access:
+    bucket, types = f"arn:aws:s3:::{settings.bucket}", (EVENT_TYPE,)
+    return Access(
+        "aws-policy",
+        (
+            Permission("s3:ListBucket", "list the log files", bucket, types),
+            Permission("s3:GetObject", "read the log files", f"{bucket}/{settings.prefix}*", types),
+        ),
+        ("Where the trail encrypts with a KMS key, kms:Decrypt on that key is needed too.",),
+    )
+
+
+TYPE: Final = SourceType(
+    "cloudtrail-s3", "CloudTrail log files in an S3 bucket", CloudTrailS3Settings, _build, _access, (EVENT_TYPE,)
+)

@@ -6,6 +6,7 @@ Digest files (ACCOUNT_CloudTrail-Digest_...) and Insights files (ACCOUNT_CloudTr
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -31,6 +32,10 @@ class FileName:
     def part(self) -> str:
         """The window's part that the file belongs to."""
         return f"{self.account}/{self.region}"
+
+
+Namer = Callable[[str], FileName | None]
+"""Reads a path or key; None for what is no file of the source."""
 
 
 def parse_name(key: str) -> FileName | None:

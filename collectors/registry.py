@@ -1,67 +1,29 @@
-"""Every source type there is: its name, what it reads, its settings, and how a collector is made of them."""
+"""Every source type there is, one line each; reading a source's settings; making its collector."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic import ValidationError
 
-from collectors.aws import Connection
+from collectors import cloudtrail_files, cloudtrail_s3
 from collectors.base import Collector, CollectorError
-from collectors.cloudtrail_files import CloudTrailFiles, scan
-from collectors.cloudtrail_s3 import Bucket, CloudTrailS3
-from collectors.gz import Limits
-from collectors.listing import Lister
 from collectors.runner import Clock, wall_clock
-from collectors.settings import CloudTrailFilesSettings, CloudTrailS3Settings, SourceSettings
+from collectors.settings import SourceSettings
+from collectors.source_type import SourceType
 
 
 class SourceInvalid(CollectorError):
     """A source's settings cannot be used; the message names the source, the key and what is allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceType:
-    """One source type. `build` takes an instance of `settings`; nothing is called or opened by it."""
-
-    name: str
-    summary: str
-    settings: type[SourceSettings]
-    build: Callable[[Any, Clock], Collector]
-
-
-def _files(settings: CloudTrailFilesSettings, clock: Clock) -> Collector:
-    path = settings.path.absolute()
-    lister = Lister(lambda: scan(path, settings.follow_links), clock, settings.overlap, settings.since)
-    limits = Limits(settings.max_file_size, settings.max_ratio)
-    return CloudTrailFiles(settings.name, path, limits, lister, clock, settings.follow_links)
-
-
-def _s3(settings: CloudTrailS3Settings, clock: Clock) -> Collector:
-    connection = Connection(
-        settings.region,
-        settings.profile,
-        settings.endpoint_url,
-        settings.max_attempts,
-        settings.connect_timeout,
-        settings.read_timeout,
-    )
-    bucket = Bucket(connection, settings.bucket, settings.prefix, settings.max_file_size)
-    lister = Lister(bucket.scan, clock, settings.overlap, settings.since)
-    limits = Limits(settings.max_file_size, settings.max_ratio)
-    return CloudTrailS3(settings.name, bucket, limits, lister, clock)
-
-
-SOURCE_TYPES: Final[Mapping[str, SourceType]] = {
-    kind.name: kind
-    for kind in (
-        SourceType("cloudtrail-files", "CloudTrail log files in a directory", CloudTrailFilesSettings, _files),
-        SourceType("cloudtrail-s3", "CloudTrail log files in an S3 bucket", CloudTrailS3Settings, _s3),
-    )
-}
+_TYPES: Final[tuple[SourceType, ...]] = (
+    cloudtrail_files.TYPE,
+    cloudtrail_s3.TYPE,
+)
+SOURCE_TYPES: Final[Mapping[str, SourceType]] = {kind.name: kind for kind in _TYPES}
 
 
 def read_settings(values: Mapping[str, Any]) -> SourceSettings:

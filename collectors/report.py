@@ -49,6 +49,7 @@ class WindowReport:
     ignored: int = 0
     unread: int = 0
     denials: int = 0
+    owed: bool = False
     parts: list[PartRecord] = field(default_factory=list)
     covers: list[Cover] = field(default_factory=list)
     _errors: list[str] = field(default_factory=list)
@@ -66,9 +67,12 @@ class WindowReport:
         if files:
             self.progress.advance(files=files)
 
-    def part(self, part: str, kind: str, *, complete: bool, read: int, errors: Sequence[str] = ()) -> None:
-        """A part's result."""
-        self.parts.append(PartRecord(part, kind, complete=complete, read=read, errors=tuple(errors)))
+    def part(
+        self, part: str, kind: str, *, complete: bool, read: int, errors: Sequence[str] = (), enumerates: bool = False
+    ) -> None:
+        """A part's result. One that is not complete enumerates nothing."""
+        known = enumerates and complete
+        self.parts.append(PartRecord(part, kind, complete=complete, enumerates=known, read=read, errors=tuple(errors)))
 
     def covered(self, covers: Sequence[Cover]) -> None:
         """Delivery time wholly read and understood."""
@@ -84,9 +88,9 @@ class WindowReport:
         self.denials += 1
         self.fault(sentence(place, reason))
 
-    def keep(self, cursor: Cursor) -> None:
+    def keep(self, cursor: Cursor, *, owed: bool = False) -> None:
         """Where the next window starts from."""
-        self.cursor = cursor
+        self.cursor, self.owed = cursor, owed
 
     def fault(self, text: str) -> None:
         """An error of the window as a whole, or of a place in it."""
@@ -97,6 +101,11 @@ class WindowReport:
         """The first errors, and how many more there were."""
         more = len(self._errors) - MAX_ERRORS
         return (*self._errors[:MAX_ERRORS], *((f"and {more} more",) if more > 0 else ()))
+
+    @property
+    def holds(self) -> bool:
+        """Must the cursor stay, for something was denied that it does not remember?"""
+        return bool(self.denials) and not self.owed
 
     @property
     def partial(self) -> bool:

@@ -13,7 +13,7 @@ from itertools import pairwise
 from time import time_ns
 from typing import Final, Literal
 
-from collectors.base import Collector, Cursor, Ledger, SourceUnreadable, Window
+from collectors.base import Collector, CollectorError, Cursor, Ledger, SourceUnreadable, Window
 from collectors.report import Progress, Silent, WindowReport
 from pipeline.stream.base import Published, Stream
 from pipeline.window import window_event
@@ -29,6 +29,10 @@ MAX_CHUNK_BYTES: Final = 16 * 1024 * 1024
 Period = tuple[int, int]
 Kind = Literal["scheduled", "backfill", "retry"]
 Clock = Callable[[], int]
+
+
+class PresentOnly(CollectorError):
+    """A past period was asked of a source that only knows the present."""
 
 
 def wall_clock() -> int:
@@ -54,7 +58,7 @@ def run_attempts(
     window is then failed and published as such).
     """
     run = _Run(collector, stream, ledger, epoch, progress or Silent(), stop or threading.Event(), clock)
-    again = [_Asked(period, "retry") for period in ledger.interrupted(collector.source, epoch)]
+    again = [_Asked(period, "retry") for period in _again(collector, ledger, epoch)]
     end, cursor = ledger.cursor(collector.source)
     fault = ""
     if end is not None and end > now + CLOCK_AHEAD:
@@ -62,7 +66,8 @@ def run_attempts(
         end, cursor = None, {}
     try:
         start = end if end is not None else collector.oldest(cursor, now)
-        periods = cut(start if start is not None else now - SECOND, now)
+        first = start if start is not None else now - SECOND
+        periods = [(first, now)] if collector.reads == "states" and first < now else cut(first, now)
         if len(periods) > 1:
             collector.oldest(cursor, now)  # a source that is down fails one window, not every window of a long plan
     except SourceUnreadable as error:
@@ -83,9 +88,22 @@ def run_period(
     stop: threading.Event | None = None,
     clock: Clock = wall_clock,
 ) -> list[WindowRecord]:
-    """Read (start, end] once more, as backfill: the cursor is neither used nor moved. Otherwise as `run_attempts`."""
+    """Read (start, end] once more, as backfill: the cursor is neither used nor moved. Otherwise as `run_attempts`.
+
+    Raises PresentOnly for a source of states.
+    """
+    if collector.reads == "states":
+        raise PresentOnly(f"{collector.source}: a {collector.type} source says how things are now; it cannot read a past period")
     run = _Run(collector, stream, ledger, epoch, progress or Silent(), stop or threading.Event(), clock)
     return run.plan([_Asked(part, "backfill") for part in cut(*period)], {}, "")
+
+
+def _again(collector: Collector, ledger: Ledger, epoch: int) -> Sequence[Period]:
+    """Periods to be asked for again; states are looked at once for all of them."""
+    periods = ledger.interrupted(collector.source, epoch)
+    if collector.reads == "deliveries" or not periods:
+        return periods
+    return [(min(start for start, _ in periods), max(end for _, end in periods))]
 
 
 def cut(start: int, end: int) -> list[Period]:
@@ -139,9 +157,9 @@ class _Run:
             ids += self.ledger.register(self.collector.source, self.epoch, periods, kind)
         done: list[WindowRecord] = []
         interrupt: KeyboardInterrupt | None = None
-        for attempt, item in zip(ids, asked, strict=True):
+        for number, (attempt, item) in enumerate(zip(ids, asked, strict=True), 1):
             own = cursor if item.kind == "scheduled" else {}
-            window = Window(attempt, self.collector.source, *item.period, own)
+            window = Window(attempt, self.collector.source, *item.period, own, latest=number == len(asked))
             report = WindowReport(self.progress, own)
             began, sent = self.clock(), _Sent()
             try:
@@ -150,11 +168,11 @@ class _Run:
             except KeyboardInterrupt as error:
                 interrupt, fault = error, "interrupted"
             record = self._record(window, item.kind, report, sent, began, fault)
-            moves = item.kind == "scheduled" and not fault and not report.denials
+            moves = item.kind == "scheduled" and not fault and not report.holds
             self._close(record, report.cursor if moves else None)
             done.append(record)
             cursor = report.cursor if moves else cursor
-            if not fault and report.denials:
+            if not fault and report.holds:
                 fault = f"not read, for the window before it (to {format_time(window.end)}) could not be read whole"
         if interrupt is not None:
             raise interrupt

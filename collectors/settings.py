@@ -1,14 +1,14 @@
-"""Settings of sources: one model per source type, unknown keys refused. Durations are written 90s, 15m, 1h, 7d."""
+"""What settings of sources have in common; unknown keys are refused. Durations are written 90s, 15m, 1h, 7d."""
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
-from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
+from collectors.aws import Connection
 from store.errors import InvalidTime
 from store.records import DAY, HOUR, MINUTE, SECOND
 from store.times import parse_time
@@ -83,20 +83,9 @@ class DeliveredFilesSettings(SourceSettings):
     max_ratio: int = Field(default=200, ge=2, le=1100)
 
 
-class CloudTrailFilesSettings(DeliveredFilesSettings):
-    """cloudtrail-files: log files below the directory `path`."""
+class AwsSettings(SourceSettings):
+    """What every source in AWS has. Credentials are found by the AWS SDK, they never stand here."""
 
-    type: Literal["cloudtrail-files"]
-    path: Path
-    follow_links: bool = Field(default=False, description="follow symbolic links that lead out of the directory")
-
-
-class CloudTrailS3Settings(DeliveredFilesSettings):
-    """cloudtrail-s3: log files in `bucket` below `prefix`. Credentials are found by the AWS SDK, they never stand here."""
-
-    type: Literal["cloudtrail-s3"]
-    bucket: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")
-    prefix: str = Field(default="", max_length=1024)
     region: str | None = Field(default=None, pattern=r"^[a-z0-9-]{1,32}$")
     profile: str | None = Field(default=None, min_length=1)
     endpoint_url: str | None = Field(default=None, pattern=r"^https?://")
@@ -110,3 +99,10 @@ class CloudTrailS3Settings(DeliveredFilesSettings):
         if value is not None and "@" in value:
             raise ValueError("must hold no credentials: leave them to the AWS SDK (profile, environment, role)")
         return value
+
+    @property
+    def connection(self) -> Connection:
+        """How AWS is reached."""
+        return Connection(
+            self.region, self.profile, self.endpoint_url, self.max_attempts, self.connect_timeout, self.read_timeout
+        )

@@ -254,9 +254,10 @@ def test_a_file_still_being_written_is_asked_for_again(tmp_path: Path, files: An
 
 
 def test_check_says_what_is_there(tmp_path: Path, files: Any) -> None:
-    assert source(tmp_path).check() == (f"{tmp_path} can be read and holds no CloudTrail log files",)
+    assert [probe.text for probe in source(tmp_path).check()] == [f"{tmp_path} can be read and holds no CloudTrail log files"]
     files.put(tmp_path, "20261120T1005Z", files.record(1))
-    assert source(tmp_path).check() == (f"{tmp_path} holds 1 CloudTrail log files, and they can be read",)
+    said = f"{tmp_path} holds 1 CloudTrail log files, and they can be read"
+    assert [probe.text for probe in source(tmp_path).check()] == [said]
 
 
 def test_names_that_are_no_text_are_shown_escaped(tmp_path: Path, files: Any, stream: Any, run: Run) -> None:

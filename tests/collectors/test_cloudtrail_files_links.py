@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from collectors.cloudtrail import Refused
-from collectors.cloudtrail_files import opened, scan
+from collectors.delivered import Refused
+from collectors.file_name import parse_name
+from collectors.folder import opened, scan
 from collectors.listing import Listed, Refusal
 
 NAME = "111122223333_CloudTrail_eu-west-1_20261120T1000Z_abcdefgh.json"
@@ -34,7 +35,7 @@ def logs(tmp_path: Path) -> Path:
 )
 def test_a_link_that_leads_out_is_refused_and_said(logs: Path, plant: Callable[[Path], None]) -> None:
     plant(logs)
-    [found] = list(scan(logs))
+    [found] = list(scan(logs, parse_name))
     assert isinstance(found, Refusal)
     assert "leads out" in found.reason
 
@@ -43,14 +44,14 @@ def test_a_link_that_stays_inside_and_one_that_is_meant_are_read(logs: Path) -> 
     (logs / "real").mkdir()
     (logs / "real" / NAME).write_text("{}")
     (logs / NAME.replace("abcdefgh", "ijklmnop")).symlink_to(logs / "real" / NAME)
-    assert all(isinstance(found, Listed) for found in scan(logs))
+    assert all(isinstance(found, Listed) for found in scan(logs, parse_name))
     (logs / "out").symlink_to(logs.parent)
-    assert not [found for found in scan(logs, follow_links=True) if isinstance(found, Refusal)]
+    assert not [found for found in scan(logs, parse_name, follow_links=True) if isinstance(found, Refusal)]
 
 
 def test_a_file_changed_for_a_link_after_it_was_listed_is_not_read(logs: Path) -> None:
     (logs / NAME).write_text("{}")
-    [listed] = list(scan(logs))
+    [listed] = list(scan(logs, parse_name))
     assert isinstance(listed, Listed)
     (logs / NAME).unlink()
     (logs / NAME).symlink_to(logs.parent / "secret.pem")

@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from collectors import cloudtrail_s3
+from collectors import bucket as bucket_module
 from collectors.base import Collector, SourceUnreadable
 from collectors.registry import build, read_settings
 from collectors.runner import run_attempts, wall_clock
@@ -261,11 +261,11 @@ def test_a_clock_far_ahead_is_refused(put: Put, files: Any, moto_url: str, bucke
 
 def test_check_calls_the_source(put: Put, files: Any, proxy: Any, bucket: str) -> None:
     collector = source(proxy.url, bucket)
-    assert collector.check()[-1] == "it holds no CloudTrail log files"
+    assert collector.check()[-1].text == "it holds no CloudTrail log files"
     key = put("20261120T1000Z", files.record(1))
     said = collector.check()
-    assert "arn:aws:" in said[0]
-    assert said[1] == f"s3://{bucket}/{key} can be read"
+    assert "arn:aws:" in said[0].text
+    assert said[1].text == f"s3://{bucket}/{key} can be read"
     proxy.fault = lambda method, path: (403, "AccessDenied") if ".json.gz" in path else None
     with pytest.raises(SourceUnreadable, match="s3:GetObject"):
         collector.check()
@@ -289,7 +289,7 @@ def test_no_room_for_the_spool(run: Run, put: Put, files: Any, monkeypatch: pyte
         def truncate(self) -> None: ...
 
     put("20261120T1000Z", files.record(1))
-    monkeypatch.setattr(cloudtrail_s3.tempfile, "SpooledTemporaryFile", lambda max_size: Full())
+    monkeypatch.setattr(bucket_module.tempfile, "SpooledTemporaryFile", lambda max_size: Full())
     [record] = run()
     assert record.state == "failed"
     assert "no room" in record.errors[-1]

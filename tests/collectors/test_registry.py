@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collectors.cloudtrail_files import CloudTrailFilesSettings
 from collectors.registry import SOURCE_TYPES, SourceInvalid, build, read_settings
-from collectors.settings import CloudTrailFilesSettings, parse_duration
+from collectors.settings import parse_duration
 from store.records import DAY, HOUR, MINUTE, SECOND
 from store.times import parse_time
 

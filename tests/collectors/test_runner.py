@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.base import Cursor, Report, SourceUnreadable, Window
+from collectors.base import Cursor, Probe, Reads, Report, SourceUnreadable, Window
 from collectors.runner import MAX_CHUNK_EVENTS, MAX_WINDOW, cut, run_attempts, run_period
 from pipeline.errors import StreamError
 from pipeline.window import read_window
@@ -31,6 +31,7 @@ class Scripted:
     windows: list[Window] = field(default_factory=list)
     source: str = "logs"
     type: str = "scripted"
+    reads: Reads = "deliveries"
 
     def oldest(self, cursor: Cursor, now: int) -> int | None:
         if self.start == -1:
@@ -47,7 +48,7 @@ class Scripted:
         report.page(files=1, size=10)
         report.keep({"seen": window.end})
 
-    def check(self) -> Sequence[str]:
+    def check(self) -> Sequence[Probe]:
         return ()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from collectors.base import Report, SourceUnreadable, Window
+from collectors.base import Probe, Reads, Report, SourceUnreadable, Window
 from pipeline.posture import decide
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.reader import read_set
@@ -112,6 +112,7 @@ class Script:
     covers: Mapping[int, Sequence[Cover]] = field(default_factory=dict)
     source: str = "trail"
     type: str = "cloudtrail-files"
+    reads: Reads = "deliveries"
     first: int = START
     asked: list[Window] = field(default_factory=list)
 
@@ -133,7 +134,7 @@ class Script:
         report.covered(self.covers.get(number, ()))
         report.keep({"number": number})
 
-    def check(self) -> Sequence[str]:
+    def check(self) -> Sequence[Probe]:
         return ()
 
 
