@@ -95,9 +95,13 @@ class Bucket:
         try:
             answer = self.client().get_object(Bucket=self.name, Key=listed.key, IfMatch=listed.version)
             with closing(answer["Body"]) as stream:
+                if listed.version and answer.get("ETag") != listed.version:  # a proxy's page, say
+                    raise _Broken("was answered with something else than the object: check endpoint_url and proxies", retry=True)
                 yield from stream.iter_chunks(_STEP)
         except AwsError as error:
             raise Refused(str(error)) from error
+        except Refused:
+            raise
         except faults() as error:
             permission = f"s3:GetObject on arn:aws:s3:::{self.name}/{self.prefix}* (kms:Decrypt too where a KMS key is used)"
             raise _Broken(str(explain(error, "S3 object", permission)), retry=_broke_off(error)) from error

@@ -5,15 +5,11 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import socket
-import subprocess
-import sys
 import threading
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,9 +17,11 @@ from typing import Any
 import pytest
 
 from collectors.report import Silent, WindowReport
-from pipeline.stream.base import Published
-from store.records import Event, WindowRecord
 from store.times import parse_time
+from tests.aws import aws_environment, moto
+from tests.memory import MemoryLedger, MemoryStream
+
+__all__ = ["aws_environment"]
 
 ACCOUNT = "111122223333"
 
@@ -77,71 +75,6 @@ def report() -> WindowReport:
     return WindowReport(Silent(), {})
 
 
-@dataclass
-class MemoryStream:
-    """A stream of two partitions that keeps what is published, and can be made to do something before it does."""
-
-    batches: list[list[Event]] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
-    before: Callable[[Sequence[Event]], None] = lambda _events: None
-    ends: dict[int, int] = field(default_factory=lambda: {0: 0, 1: 0})
-
-    def publish(self, events: Sequence[Event]) -> Published:
-        self.before(events)
-        self.batches.append(list(events))
-        self.log.append(f"publish {'window' if events[0].kind == 'window' else len(events)}")
-        counts: dict[int, int] = {}
-        for event in events:
-            partition = sum(event.id.encode()) % 2
-            counts[partition] = counts.get(partition, 0) + 1
-        offsets = {}
-        for partition in counts:
-            offsets[partition] = self.ends[partition]
-            self.ends[partition] += 1
-        return Published(offsets, counts)
-
-    @property
-    def events(self) -> list[Event]:
-        return [event for batch in self.batches for event in batch]
-
-    def of(self, attempt: str) -> list[Event]:
-        return [event for event in self.events if event.window == attempt and event.kind != "window"]
-
-
-@dataclass
-class MemoryLedger:
-    """A ledger that keeps attempts and cursors, with the order of calls in the stream's log."""
-
-    log: list[str]
-    end: int | None = None
-    kept: Mapping[str, Any] = field(default_factory=dict)
-    again: list[tuple[int, int]] = field(default_factory=list)
-    registered: dict[str, tuple[tuple[int, int], str]] = field(default_factory=dict)
-    finished: dict[str, WindowRecord] = field(default_factory=dict)
-
-    def cursor(self, source: str) -> tuple[int | None, Mapping[str, Any]]:
-        return self.end, json.loads(json.dumps(self.kept))
-
-    def register(self, source: str, epoch: int, periods: Sequence[tuple[int, int]], kind: str) -> Sequence[str]:
-        self.log.append(f"register {len(periods)} {kind}")
-        ids = [f"attempt-{len(self.registered) + number}" for number in range(len(periods))]
-        self.registered |= {attempt: (period, kind) for attempt, period in zip(ids, periods, strict=True)}
-        return ids
-
-    def finish(self, attempt: str, epoch: int, record: WindowRecord, cursor: Mapping[str, Any] | None) -> None:
-        assert record.attempt == attempt
-        assert attempt not in self.finished
-        self.log.append("finish" if cursor is None else "finish, cursor moves")
-        self.finished[attempt] = record
-        if cursor is not None:
-            assert len(json.dumps(cursor)) <= 1024 * 1024
-            self.end, self.kept = record.asked[1], cursor
-
-    def interrupted(self, source: str, epoch: int) -> Sequence[tuple[int, int]]:
-        found, self.again = self.again, []
-        return found
-
-
 @pytest.fixture
 def stream() -> MemoryStream:
     return MemoryStream()
@@ -152,50 +85,10 @@ def ledger(stream: MemoryStream) -> MemoryLedger:
     return MemoryLedger(stream.log)
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
-def aws_environment() -> Iterator[None]:
-    """Test credentials, and none of whoever runs the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("AWS_")]:
-            patch.delenv(name)
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTTESTTESTTEST")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-tests")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        patch.setenv("AWS_CONFIG_FILE", os.devnull)
-        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-        yield
-
-
-@pytest.fixture(scope="session")
-def moto_url(aws_environment: None) -> Iterator[str]:
+def moto_url(aws_environment: None) -> str:
     """A moto server in a process of its own."""
-    port = free_port()
-    code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
-    environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": "10"}  # so that every listing has pages
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                urllib.request.urlopen(f"{url}/moto-api/", timeout=5).close()
-                break
-            except (urllib.error.URLError, OSError):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    pytest.fail("the moto server did not start (pip install 'moto[server]')")
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(10)
+    return moto()
 
 
 Fault = Callable[[str, str], "tuple[int, str] | bytes | str | None"]

@@ -17,6 +17,9 @@ from pipeline.stream.registry import open_stream
 from pipeline.stream.sqlite_file import StreamFile
 from store.records import Event
 from store.sqlite_driver import sqlite_module
+from tests.aws import aws_environment
+
+__all__ = ["aws_environment"]
 
 
 class StreamBackend(Protocol):
