@@ -447,7 +447,7 @@ def is_ranges(value: Any) -> bool:
 
 
 ANY = {"type": is_word, "source": is_text, "event_time": is_time, "collected_at": is_time, "recorded_at": is_time}
-OPTIONAL = {"detail": is_part, "payload": is_part, "controls": is_texts}
+OPTIONAL = {"detail": is_part, "payload": is_part, "controls": is_texts, "mapping_set": is_text}
 HOLDS: dict[str, dict[str, Any]] = {
     "evidence": {
         "event_type": is_text,

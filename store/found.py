@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from store import schema
 from store.changes import Input
 from store.names import Names
-from store.records import HOUR, Event, Judged
+from store.records import HOUR, Event, Judged, Verdict
 from store.sql import upsert
 
 
@@ -64,7 +64,7 @@ class FoundRows:
         event = judged.event
         hour = event.time - event.time % HOUR
         self.rollup[hour, "source", event.source] += 1
-        for mapping in {j.mapping for j in judged.judgements}:
+        for mapping in {j.mapping for j in judged.judgements if j.verdict is not Verdict.NOT_MATCHED}:
             self.rollup[hour, "mapping", mapping] += 1
         for control in {c for j in judged.judgements for c in j.controls}:
             self.rollup[hour, "control", control] += 1

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from store import schema
 from store.fsck_common import Context, differs, expect
 from store.log_source import PAGE, EntryReader, StoredEntry
+from store.observed import Observed, look_up_observed
 from store.records import Event, Judged, Verdict
 from store.seen import Keys, keys_of, look_up
 from store.times import parse_time
@@ -68,9 +69,17 @@ def _facts(entry: StoredEntry, secret: bytes) -> Facts:
     detail = json.loads(entry.detail.data) if entry.detail.data is not None else None
     keys = None
     if entry.type in KEPT and detail is not None and entry.payload.data is not None:
-        keys = keys_of(secret, Judged(Event(fields["source"], detail["id"], "", 0, entry.payload.data)))
+        keys = keys_of(secret, Judged(_event(fields, detail, entry.payload.data)))
     event_time, collected_at = parse_time(fields["event_time"]), parse_time(fields["collected_at"])
     return Facts(entry.index, entry.type, fields, detail, keys, entry.recorded_at, event_time, collected_at)
+
+
+def _event(fields: Mapping[str, Any], detail: Mapping[str, Any], payload: bytes) -> Event:
+    """As much of the event as its keys are made of."""
+    where = {"account": detail["account"], "region": detail["region"]} if "event_type" in fields else {}
+    return Event(
+        fields["source"], detail["id"], str(fields.get("event_type", "")), 0, payload, subject=detail.get("subject"), **where
+    )
 
 
 def read_rows(connection: Connection, first: int, last: int) -> Rows:
@@ -101,6 +110,7 @@ def check_page(context: Context, page: Sequence[Facts], digest: str) -> str:
     """Compare the rows of a page of entries; `digest` is the active mapping set before it. Returns the one after it."""
     rows = read_rows(context.connection, page[0].index, page[-1].index)
     seen = _seen(context, page)
+    observed = _observed(context, page)
     for facts in page:
         context.place.index = facts.index
         if facts.type in ("evidence", "finding"):
@@ -113,6 +123,7 @@ def check_page(context: Context, page: Sequence[Facts], digest: str) -> str:
         _finding_row(facts, rows)
         if facts.keys is not None:
             _seen_row(facts, facts.keys, seen)
+            _observed_row(facts, facts.keys, observed)
     return digest
 
 
@@ -210,3 +221,21 @@ def _seen_row(facts: Facts, keys: Keys, seen: Mapping[tuple[str, bytes], Any]) -
             differs(f"entry {first}, which it conflicts with, is not the first of its id", facts.index)
     if known is None or known.idx != facts.index or known.digest != keys.digest:
         differs("what was seen does not point to it: it would be taken in again, or another in its place", facts.index)
+
+
+def _observed(context: Context, page: Iterable[Facts]) -> Observed:
+    places = [(f.source, f.keys.subject) for f in page if f.keys is not None and f.keys.subject is not None]
+    return look_up_observed(context.connection, places)
+
+
+def _observed_row(facts: Facts, keys: Keys, observed: Observed) -> None:
+    """Its subject stands as this observation or as a newer one."""
+    if keys.subject is None:
+        return
+    newest = observed.newest.get((facts.source, keys.subject))
+    if newest is None or newest.time < facts.event_time:
+        differs("its subject does not stand as it, nor as a later one: a change would pass as none", facts.index)
+    if newest.idx == facts.index and newest.digest != keys.digest:
+        differs("its subject stands as it, with another content", facts.index)
+    if newest.idx != facts.index and newest.time == facts.event_time and newest.idx >= 0 and newest.idx < facts.index:
+        differs("its subject stands as an older observation", facts.index)

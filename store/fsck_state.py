@@ -25,6 +25,7 @@ def check_strays(context: Context, seen: Seen) -> None:
         if index is not None:
             differs(f"a row of {table.name} is there without it", index)
     _check_seen(context, seen)
+    _check_observed(context)
     _check_blocks(context)
 
 
@@ -40,6 +41,20 @@ def _check_seen(context: Context, seen: Seen) -> None:
         twice = select(table.c.idx).where(table.c.idx >= 0).group_by(table.c.idx).having(func.count() > 1).subquery()
         index = context.connection.execute(select(func.min(twice.c.idx))).scalar()
         differs(f"{count} ids were seen, and {kept} entries kept", index)
+
+
+def _check_observed(context: Context) -> None:
+    """What stands for a subject is evidence, each of one subject (that it is the right one was seen entry by entry)."""
+    table, evidence = schema.observed, schema.evidence
+    other = select(table.c.idx).join(evidence, evidence.c.idx == table.c.idx, isouter=True)
+    stray = other.where(or_(table.c.idx < -1, (table.c.idx >= 0) & evidence.c.idx.is_(None)))
+    index = context.connection.execute(stray.order_by(table.c.idx).limit(1)).scalar()
+    if index is not None:
+        differs("a subject stands as an entry that is no evidence", max(index, 0))
+    twice = select(table.c.idx).where(table.c.idx >= 0).group_by(table.c.idx).having(func.count() > 1)
+    index = context.connection.execute(twice.order_by(table.c.idx).limit(1)).scalar()
+    if index is not None:
+        differs("two subjects stand as this one observation", index)
 
 
 def _check_blocks(context: Context) -> None:
@@ -148,7 +163,8 @@ def _check_since(context: Context, controls: Iterable[Any], voices: Mapping[str,
 def check_rollup(context: Context) -> None:
     """Every roll-up equals a recount."""
     table, evidence, link, tag = schema.rollup, schema.evidence, schema.evidence_control, schema.tag
-    once = select(tag.c.idx, tag.c.event_time, tag.c.mapping).where(tag.c.verdict != Verdict.CLOSED.value).distinct().subquery()
+    silent = (Verdict.CLOSED.value, Verdict.NOT_MATCHED.value)
+    once = select(tag.c.idx, tag.c.event_time, tag.c.mapping).where(tag.c.verdict.not_in(silent)).distinct().subquery()
     dims = {"source": (evidence, evidence.c.source), "control": (link, link.c.control), "mapping": (once, once.c.mapping)}
     recounts = []
     for dim, (rows, key) in dims.items():

@@ -84,7 +84,7 @@ def prepare(connection: Connection, secret: bytes, items: Sequence[Judged], reta
         )
         for judged, key in zip(items, keys, strict=True)
     )
-    expected = _kept(settle_fates(connection, items, keys, retain_all))
+    expected = _kept(settle_fates(connection, items, keys, retain_all)[0])
     return Prepared(made, expected, _pack(made, expected))
 
 
@@ -108,7 +108,7 @@ def keep(
     """Write the batch's source records, in the order they came. `speaking`: mappings whose findings a judgement touches."""
     connection = writer.connection
     items = prepared.items
-    fates = settle_fates(connection, [i.judged for i in items], [i.keys for i in items], retain_all)
+    fates, observed = settle_fates(connection, [i.judged for i in items], [i.keys for i in items], retain_all)
     numbers = _kept(fates)
     packed = prepared.packed if numbers == prepared.expected else _pack(items, numbers)
     writer.use_blocks(packed)
@@ -130,6 +130,7 @@ def keep(
             kept.conflicts.append((judged.event.source, indexes[number], first))
     expires = [writer.now + 2 * lateness.get(i.judged.event.source, HOUR) for i in items]
     remember(connection, [i.judged for i in items], fates, indexes, expires)
+    observed.write(connection, {same_batch(number): index for number, index in indexes.items()})
     names.learn(j.subject for n in indexes for j in items[n].judged.judgements)
     rows = FoundRows(names, speaking, kept.inputs, kept.evidence)
     conflicts = {index: first for _, index, first in kept.conflicts}

@@ -20,6 +20,8 @@ UNREADABLE: Final = "unreadable"
 
 FindingWord = Literal["evidence", "not-satisfied", "satisfied"]
 Strength = Literal["strong", "partial", "weak"]
+OBSERVED: Final = frozenset({"snapshot", "summary", "ticket", "finding"})
+"""Kinds of events that say how a subject was when we looked; their `time` is when we did."""
 
 
 class Verdict(StrEnum):
@@ -88,6 +90,11 @@ class Event:
     def kind(self) -> str:
         """First word of the type: log, snapshot, summary, ticket, finding, window, unreadable."""
         return self.type.partition(".")[0]
+
+    @property
+    def observes(self) -> bool:
+        """Is it an observation of a subject, not something that happened once?"""
+        return self.kind in OBSERVED
 
     @property
     def part(self) -> str:

@@ -93,6 +93,17 @@ seen = Table(
     Index(None, "expires"),
     **PLAIN,
 )
+observed = Table(
+    "observed",
+    metadata,
+    _key("source", Text),
+    _key("key", LargeBinary),
+    _need("digest", LargeBinary),
+    _need("idx"),
+    _need("time"),
+    Index(None, "idx"),
+    **PLAIN,
+)
 evidence = Table(
     "evidence",
     metadata,

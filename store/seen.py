@@ -1,7 +1,10 @@
-"""`seen`: the one place of uniqueness. (source, 16 bytes of a keyed hash of the id) -> index, `unmatched` or `erased`.
+"""What is new: `seen` for what happened once, `observed` for the state of subjects.
+
+`seen`: the one place of uniqueness. (source, 16 bytes of a keyed hash of the id) -> index, `unmatched` or `erased`.
 
 A repeated event changes nothing. The same id with other bytes is a conflict: it gets an index of its own and is remembered under
-id and digest together.
+id and digest together. An observation's id holds its time: it is new where it says something else than the subject's newest one
+(store/observed.py).
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Final
 from sqlalchemy import Connection, delete, select
 
 from store import schema
+from store.observed import Newest, Observed, look_up_observed
 from store.records import Judged
 from store.sql import chunks, upsert
 
@@ -23,11 +27,12 @@ ERASED: Final = -2
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Keyed hashes of one event: of its id, of its payload, of both."""
+    """Keyed hashes of one event: of its id, of its payload, of both; of an observation's subject."""
 
     id: bytes
     digest: bytes
     both: bytes
+    subject: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,11 @@ def keys_of(secret: bytes, item: Judged) -> Keys:
     event = item.event
     id_ = event.id.encode("utf-8", "surrogatepass")
     digest = _hash(secret, event.payload)
-    return Keys(_hash(secret, b"\0" + id_), digest, _hash(secret, b"\1" + digest + id_))
+    subject = None
+    if event.observes:
+        who = "\0".join((event.type, event.account, event.region, event.subject or ""))
+        subject = _hash(secret, b"\2" + who.encode("utf-8", "surrogatepass"))
+    return Keys(_hash(secret, b"\0" + id_), digest, _hash(secret, b"\1" + digest + id_), subject)
 
 
 def _hash(secret: bytes, data: bytes) -> bytes:
@@ -84,8 +93,10 @@ def look_up(connection: Connection, source_keys: Iterable[tuple[str, bytes]]) ->
     return known
 
 
-def settle_fates(connection: Connection, items: Sequence[Judged], keys: Sequence[Keys], retain_all: bool) -> list[Fate]:
-    """Say of each item, in order, whether it is new: evidence, dead_letter, unmatched or duplicate."""
+def settle_fates(
+    connection: Connection, items: Sequence[Judged], keys: Sequence[Keys], retain_all: bool
+) -> tuple[list[Fate], Observed]:
+    """Say of each item, in order: evidence, dead_letter, unmatched or duplicate; and how subjects stand after them."""
     known = look_up(connection, ((item.event.source, key.id) for item, key in zip(items, keys, strict=True)))
     doubted = [
         (item.event.source, key.both)
@@ -93,7 +104,42 @@ def settle_fates(connection: Connection, items: Sequence[Judged], keys: Sequence
         if (entry := known.get((item.event.source, key.id))) is not None and entry.digest not in (None, key.digest)
     ]
     known.update(look_up(connection, doubted))
-    return [_fate(n, item, key, known, retain_all) for n, (item, key) in enumerate(zip(items, keys, strict=True))]
+    pairs = list(zip(items, keys, strict=True))
+    observed = look_up_observed(connection, ((item.event.source, key.subject) for item, key in pairs if key.subject is not None))
+    fates = []
+    for number, (item, key) in enumerate(pairs):
+        if key.subject is not None:
+            fates.append(_observation(number, item, key, key.subject, known, observed, retain_all))
+        else:
+            fates.append(_fate(number, item, key, known, retain_all))
+    return fates, observed
+
+
+def _observation(
+    number: int,
+    item: Judged,
+    keys: Keys,
+    subject: bytes,
+    known: dict[tuple[str, bytes], Known],
+    observed: Observed,
+    retain_all: bool,
+) -> Fate:
+    """Unchanged is a duplicate, which stores nothing; so is one that was delivered twice."""
+    event = item.event
+    place, wanted = (event.source, subject), retain_all or bool(item.judgements)
+    if (before := known.get((event.source, keys.id))) is not None:
+        return Fate("duplicate", keys, known=before.idx if before.idx >= 0 else None)
+    same = observed.unchanged(place, keys.digest, event.time)
+    if same is not None and same.idx != UNMATCHED:
+        observed.note(place, Newest(keys.digest, same.idx, event.time))
+        return Fate("duplicate", keys, known=same.idx if same.idx >= 0 else None)
+    if wanted:
+        known[event.source, keys.id] = Known(same_batch(number), keys.digest)
+        observed.note(place, Newest(keys.digest, same_batch(number), event.time))
+        return Fate("evidence", keys)
+    if place in observed.newest:  # what was kept of this subject is no longer how it stands
+        observed.note(place, Newest(keys.digest, UNMATCHED, event.time))
+    return Fate("unmatched", keys)
 
 
 def _fate(number: int, item: Judged, keys: Keys, known: dict[tuple[str, bytes], Known], retain_all: bool) -> Fate:
@@ -119,8 +165,8 @@ def remember(
     """Write what has become of the items; `indexes` maps an item's number to its log index."""
     rows = []
     for number, (item, fate) in enumerate(zip(items, fates, strict=True)):
-        if fate.kind == "duplicate":
-            continue
+        if fate.kind == "duplicate" or (fate.kind == "unmatched" and fate.keys.subject is not None):
+            continue  # an observation that was not kept is told by nothing but its time, and never comes again
         index = indexes.get(number)
         key = fate.keys.id if fate.first is None else fate.keys.both
         rows.append(

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 from tests.parts import PARTS, missing
 
 REQUIRED = os.environ.get("ATTESTREAM_REQUIRE_PARTS") == "1"
 SOAK = os.environ.get("SOAK") == "1"
+
+# A run that gates a change tries the same examples each time; everywhere else, and in long runs, new ones are looked for.
+settings.register_profile("gate", derandomize=True)
+if REQUIRED and os.environ.get("FAULTS") != "long":
+    settings.load_profile("gate")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ from typing import Final
 from pipeline.rules.annex import control_ids, control_of_tag
 from pipeline.rules.assemble import Draft, Sources, assemble
 from pipeline.rules.keys import LATER, OURS, SIGMA, Keys, check_keys, parse_keys
-from pipeline.rules.logsource import LogSource
+from pipeline.rules.logsource import LATER_KINDS, LogSource
 from pipeline.rules.metadata import check_metadata, text_field
 from pipeline.rules.overlay import Entry, Facts
 from pipeline.rules.problems import RulesError, nearest
@@ -56,8 +56,8 @@ def _logsource(data: Mapping[str, object], report: Report) -> LogSource | None:
     except RulesError as error:
         report.error(("logsource",), str(error))
         return None
-    if source.kind != "log" or source.resource:
-        report.error(("logsource",), f"mappings over a {source.kind} logsource with category or resource are not supported yet")
+    if source.kind in LATER_KINDS:
+        report.error(("logsource",), f"mappings over a {source.kind} logsource are not supported yet")
         return None
     return source
 
@@ -73,6 +73,8 @@ def _alone(draft: Draft, seed: str) -> Rule | None:
     controls = _tagged(draft.tags, report, own)
     if own:
         check_keys(keys, controls, "until" in data, report, overlay=False)
+    if not _check_kind(draft, keys, data, report):
+        return None
     return assemble(draft, seed, keys, controls, data if own else {}, report, own=own)
 
 
@@ -91,7 +93,23 @@ def _overlaid(draft: Draft, seed: str, path: str, overlaid: Overlaid) -> Rule | 
     keys = parse_keys(entry.keys, report, overlay=True)
     controls = _named(entry.keys.get("controls"), report)
     check_keys(keys, controls, "until" in entry.keys, report, overlay=True)
+    if not _check_kind(draft, keys, entry.keys, report):
+        return None
     return assemble(draft, seed, keys, controls, entry.keys, report, own=False)
+
+
+def _check_kind(draft: Draft, keys: Keys, said: Mapping[str, object], report: Report) -> bool:
+    """Over observations a mapping is evidence for now; tickets and findings of others need a population, or all are meant."""
+    kind = draft.source.kind
+    if kind == "log":
+        return True
+    if keys.finding != "evidence":
+        report.error(("finding",), f"a mapping over a {kind} logsource is evidence only: judging it is not supported yet")
+        return False
+    if kind in ("ticket", "finding") and "population" not in said:
+        report.error(("population",), f"a mapping over a {kind} logsource says which of them it judges: add population")
+        return False
+    return True
 
 
 def _check_own_keys(data: Mapping[str, object], report: Report, own: bool) -> bool:

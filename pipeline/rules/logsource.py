@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.rules.problems import RulesError
+from store.records import OBSERVED
 
-LATER_KINDS: Final = frozenset({"snapshot", "summary", "ticket", "finding", "window", "unreadable"})
+LATER_KINDS: Final = frozenset({"window", "unreadable"})
+"""Kinds that no mapping can judge yet."""
+KINDS: Final = OBSERVED | LATER_KINDS
 _KEYS: Final = ("category", "product", "service")
 
 
@@ -43,14 +46,16 @@ class LogSource:
     @property
     def kind(self) -> str:
         """`log`, or the kind of observation that the category names."""
-        return self.category if self.category in LATER_KINDS else "log"
+        return self.category if self.category in KINDS else "log"
 
     def types(self) -> tuple[str, ...]:
         """Patterns of the event types that this logsource reaches. A category of others stands where a service would."""
         product = self.product or "*"
-        last = self.service or (self.category if self.category not in (*LATER_KINDS, "log") else "") or "*"
-        words = [self.kind, product, last, *([self.resource] if self.resource else [])]
-        return (".".join(words),)
+        last = self.service or (self.category if self.category not in (*KINDS, "log") else "") or "*"
+        pattern = ".".join([self.kind, product, last, *([self.resource] if self.resource else [])])
+        if self.kind == "log" or self.resource or last == "*":
+            return (pattern,)
+        return (pattern, f"{pattern}.*")  # without a resource every resource of the service
 
 
 def reaches(types: Iterable[str], event_type: str) -> bool:

@@ -45,7 +45,10 @@ class _Judge:
         return either(sides)
 
     def says(self, event: Event, view: View) -> Judgement | None:
-        """The verdict on one event, or None: a log mapping speaks only when it matches (or fails)."""
+        """The verdict on one event, or None: a log mapping speaks only when it matches (or fails).
+
+        Of an observation within its population it always says something: how the subject stood is kept, match or not.
+        """
         try:
             if self.population is not None and not self.population(view):
                 return None
@@ -55,16 +58,19 @@ class _Judge:
                 return self._judgement(event, view, Verdict.UNTIL, explain(self.rule.until, view))
         except _FAILURES as error:
             return self.error(event, f"{type(error).__name__}: {error}")
-        return None
+        return self._judgement(event, view, Verdict.NOT_MATCHED, "no match") if event.observes else None
 
     def _judgement(self, event: Event, view: View, verdict: Verdict, reason: str) -> Judgement:
         record = self.rule.record
-        return Judgement(record.id, verdict, record.finding, self.rule.subject_of(event.account, view), self.controls, reason)
+        subject = printable(event.subject or event.account) if event.observes else self.rule.subject_of(event.account, view)
+        controls = () if verdict is Verdict.NOT_MATCHED else self.controls
+        return Judgement(record.id, verdict, record.finding, subject, controls, reason)
 
     def error(self, event: Event, reason: str) -> Judgement:
         """An error is a verdict of its own: never a pass."""
         record = self.rule.record
-        return Judgement(record.id, Verdict.ERROR, record.finding, event.account, self.controls, printable(reason))
+        subject = printable(event.subject or event.account) if event.observes else event.account
+        return Judgement(record.id, Verdict.ERROR, record.finding, subject, self.controls, printable(reason))
 
 
 class RuleSet:
@@ -97,7 +103,7 @@ class RuleSet:
             return ()
         try:
             view = View(decode_payload(event.payload))
-            candidates = dispatch.candidates(view)
+            candidates = dispatch.rules if event.observes else dispatch.candidates(view)
         except (PayloadError, RecursionError) as error:  # lists nested by the thousand end in the latter
             return tuple(judge.error(event, f"the payload cannot be read: {error}") for judge in dispatch.rules)
         said = (judge.says(event, view) for judge in candidates)

@@ -32,7 +32,7 @@ class TrialResult:
     def passed(self) -> bool:
         """True when the mapping said what the test expects. A test that must not match may close."""
         if self.expected is False:
-            return self.said in (None, Verdict.UNTIL)
+            return self.said in (None, Verdict.UNTIL, Verdict.NOT_MATCHED)
         return self.said is (Verdict.MATCHED if self.expected is True else Verdict.UNTIL)
 
 

@@ -110,7 +110,8 @@ CHANGES = [
     ("finding: not-satisfied", "finding: not-satisfied\nderive: {h: 1}", 18, "error", "'derive' is not supported yet", ""),
     ("finding: not-satisfied", "finding: not-satisfied\nfact: closed", 18, "error", "'fact' is not supported yet", ""),
     ("finding: not-satisfied", "finding: not-satisfied\nsets: [x]", 18, "error", "'sets' is not supported yet", ""),
-    ("service: cloudtrail}", "category: snapshot}", 7, "error", "not supported yet", ""),
+    ("service: cloudtrail}", "category: window}", 7, "error", "not supported yet", ""),
+    ("service: cloudtrail}", "category: snapshot}", 17, "error", "evidence only", ""),
     ("logsource: {product: aws, service: cloudtrail}", "logsource: {definition: x}", 7, "error", "names no product", ""),
     ("match: true,", "match: yes please,", 21, "error", "match is true, false or until", ""),
     (
