@@ -80,7 +80,9 @@ def run_once(
     try:
         with Renewing(parts), Mapping(parts):
             for collector in chosen(parts.collectors, only):
-                if period is not None:
+                if period is not None and collector.reads == "states" and not only:
+                    log.info("left out: it says how things are now, not how they were", source=collector.source)
+                elif period is not None:
                     held = _held(collector, period, parts.store.clock())
                     args: tuple[Any, ...] = (collector, parts.stream, ledger, epoch, held, progress or Silent())
                     done.windows += run_period(*args, stop=stop, clock=parts.store.clock)

@@ -1,6 +1,7 @@
 """Settings: `attestream.yaml`, each key overridable by the environment. Nothing else reads the environment.
 
-ATTESTREAM_STORE__URL overrides store.url. A secret may stand in a file: ATTESTREAM_ALERTS__…_FILE, or a key ending in `_file`.
+ATTESTREAM_STORE__URL overrides store.url, ATTESTREAM_SOURCES__JIRA_PROD__TOKEN_FILE the token_file of the source jira-prod. A
+secret may stand in a file: ATTESTREAM_ALERTS__…_FILE, or a key ending in `_file`.
 With no file at all: SQLite below ./attestream-data, no sources, the built-in mappings.
 """
 
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -155,13 +157,15 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
     keys = name[len(PREFIX) :].lower().split("__")
     if keys[0] not in Settings.model_fields:
         raise SettingsError(f"{name}: no such section{_near(keys[0], Settings.model_fields)}")
-    if keys[-1].endswith("_file") and keys[-1] != "key_file":
+    if keys[-1].endswith("_file") and keys[-1] != "key_file" and keys[0] != "sources":
         keys[-1] = keys[-1].removesuffix("_file")
         try:
             text = Path(text).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingsError(f"{name}: cannot read {text}: {error.strerror}") from error
     place = values
+    if keys[0] == "sources" and len(keys) == 3:
+        place, keys = _source(values, name, keys[1]), keys[2:]
     for key in keys[:-1]:
         inner = place.setdefault(key, {})
         if not isinstance(inner, dict):
@@ -171,6 +175,15 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
         place[keys[-1]] = yaml.safe_load(text) if text[:1] in "[{" else text
     except yaml.YAMLError as error:
         raise SettingsError(f"{name}: not YAML") from error
+
+
+def _source(values: Mapping[str, Any], name: str, word: str) -> dict[str, Any]:
+    """The source that a variable means: its name in lower case, with `_` for every other sign."""
+    sources = values.get("sources")
+    for source in sources if isinstance(sources, list) else ():
+        if isinstance(source, dict) and re.sub(r"[^a-z0-9]", "_", str(source.get("name", "")).lower()) == word:
+            return source
+    raise SettingsError(f"{name}: no source of this name is in the settings (a name's letters, with _ for any other sign)")
 
 
 def _faults(error: ValidationError) -> str:

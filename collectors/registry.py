@@ -12,7 +12,7 @@ from collectors import cloudtrail_files, cloudtrail_s3
 from collectors.base import Collector, CollectorError
 from collectors.runner import Clock, wall_clock
 from collectors.settings import SourceSettings
-from collectors.source_type import SourceType
+from collectors.source_type import Access, SourceType
 
 
 class SourceInvalid(CollectorError):
@@ -43,6 +43,11 @@ def read_settings(values: Mapping[str, Any]) -> SourceSettings:
 def build(settings: SourceSettings, clock: Clock = wall_clock) -> Collector:
     """Return the collector of a source."""
     return SOURCE_TYPES[settings.type].build(settings, clock)
+
+
+def access(settings: SourceSettings) -> Access:
+    """What a source's identity must be allowed."""
+    return SOURCE_TYPES[settings.type].access(settings)
 
 
 def _fault(source_type: SourceType, fault: Mapping[str, Any]) -> str:

@@ -403,6 +403,16 @@ def test_doctor_says_what_is_well_and_what_to_do(installed: Installation, run: R
     assert "does not exist" in done.out
 
 
+def test_doctor_prints_what_a_source_must_be_allowed_and_calls_nothing(installed: Installation, run: Run) -> None:
+    done = run("doctor", "--policy", "trail", config=installed.config)
+    assert (done.code, done.out.startswith("read and search")) == (Exit.DONE, True)
+    said = run("doctor", "--policy", "trail", "--json", config=installed.config).json
+    assert said["form"] == "scopes"
+    assert [set(permission) for permission in said["permissions"]] == [{"action", "why", "resource", "types", "controls"}]
+    wrong = run("doctor", "--policy", "trial", config=installed.config)
+    assert (wrong.code, "set up: trail" in wrong.err) == (Exit.USAGE, True)
+
+
 @pytest.mark.parts("moto")
 def test_demo_tells_its_story_and_leaves_a_store_that_verifies(tmp_path: Path, run: Run) -> None:
     start = "import sys; sys.argv[0] = 'attestream'; from attestream.cli import main; main()"

@@ -256,3 +256,14 @@ def test_no_file_raises_anything_but_a_settings_error(tmp_path: Path, content: s
         assert isinstance(load(path, {}), Settings)
     except SettingsError as error:
         assert str(error)  # noqa: PT017  either is right
+
+
+def test_a_variable_sets_a_key_of_a_source_by_its_name(write: Write) -> None:
+    path = write("sources: [{name: trail-eu.1, type: cloudtrail-files, path: /trail}]")
+    found = load(path, {"ATTESTREAM_SOURCES__TRAIL_EU_1__PATH": "/other", "ATTESTREAM_SOURCES__TRAIL_EU_1__SCHEDULE": "15m"})
+    assert found.sources[0] == {"name": "trail-eu.1", "type": "cloudtrail-files", "path": "/other", "schedule": "15m"}
+
+
+def test_a_variable_for_a_source_that_is_not_there_is_said(write: Write) -> None:
+    with pytest.raises(SettingsError, match="ATTESTREAM_SOURCES__TRIAL__PATH: no source of this name"):
+        load(write("sources: [{name: trail, type: cloudtrail-files, path: /trail}]"), {"ATTESTREAM_SOURCES__TRIAL__PATH": "/x"})

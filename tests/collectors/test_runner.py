@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collectors.base import Cursor, Probe, Reads, Report, SourceUnreadable, Window
-from collectors.runner import MAX_CHUNK_EVENTS, MAX_WINDOW, cut, run_attempts, run_period
+from collectors.runner import MAX_CHUNK_EVENTS, MAX_WINDOW, PresentOnly, cut, run_attempts, run_period
 from pipeline.errors import StreamError
 from pipeline.window import read_window
 from store.errors import Fenced
@@ -282,3 +282,49 @@ def test_a_cursor_set_by_a_clock_that_ran_ahead_loses_nothing(stream: Any, ledge
     [record] = run(collector, stream, ledger)
     assert (record.state, record.asked, collector.windows[0].cursor) == ("complete", (NOW - HOUR, NOW), {})
     assert ledger.kept == {"seen": NOW}
+
+
+def test_states_are_looked_at_once_however_long_ago_the_last_look_was(stream: Any, ledger: Any) -> None:
+    ledger.end = NOW - 9 * DAY
+    [record] = run(Scripted(reads="states"), stream, ledger)
+    assert record.asked == (NOW - 9 * DAY, NOW)
+    assert ledger.end == NOW
+
+
+def test_looks_that_were_given_up_are_made_again_once(stream: Any, ledger: Any) -> None:
+    ledger.end, ledger.again = NOW - DAY, [(50, 60), (5, 6), (70, 80)]
+    records = run(Scripted(reads="states"), stream, ledger)
+    assert [(record.kind, record.asked) for record in records] == [("retry", (5, 80)), ("scheduled", (NOW - DAY, NOW))]
+
+
+def test_states_have_no_past(stream: Any, ledger: Any) -> None:
+    with pytest.raises(PresentOnly, match="cannot read a past period"):
+        run_period(Scripted(reads="states"), stream, ledger, 7, (NOW - DAY, NOW))
+    assert stream.log == []
+
+
+def test_only_the_last_window_of_a_run_is_the_latest(stream: Any, ledger: Any) -> None:
+    collector = Scripted(start=NOW - 3 * DAY)
+    run(collector, stream, ledger)
+    assert [window.latest for window in collector.windows] == [False, False, True]
+
+
+def test_a_cursor_that_says_what_is_owed_moves_though_something_was_denied(stream: Any, ledger: Any) -> None:
+    class Owing(Scripted):
+        def collect(self, window: Window, report: Report) -> Iterator[Event]:
+            yield from super().collect(window, report)
+            report.denied("part b", "not for you")
+            report.keep({"owed": {"b": window.start}}, owed=True)
+
+    records = run(Owing(start=NOW - 2 * DAY), stream, ledger)
+    assert [record.state for record in records] == ["partial", "partial"]
+    assert (ledger.end, ledger.kept) == (NOW, {"owed": {"b": NOW - DAY}})
+
+
+def test_a_part_that_is_not_complete_enumerates_nothing(stream: Any, ledger: Any) -> None:
+    def parts(_number: int, _window: Window, report: Report) -> None:
+        report.part("a", "snapshot.x.y", complete=True, read=1, enumerates=True)
+        report.part("b", "snapshot.x.y", complete=False, read=1, enumerates=True)
+
+    [record] = run(Scripted(act=parts), stream, ledger)
+    assert [(part.part, part.enumerates) for part in record.parts] == [("a", True), ("b", False)]
