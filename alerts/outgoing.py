@@ -86,7 +86,7 @@ class Pinned(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        last: Exception = httpcore2.ConnectError("no address")
+        last: Exception = httpcore2.ConnectTimeout("no time left")
         for address in self._addresses:
             left = self._deadline - time.monotonic()
             if left <= 0:

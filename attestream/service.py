@@ -25,6 +25,8 @@ from store.evidence import EvidenceStore
 from store.records import Batch, DriftRow, WindowRecord
 
 ROLES: Final = ("collect", "map", "seal", "serve", "alert")
+GRACE: Final = 30.0
+"""Seconds that each role gets to end when the service stops."""
 log = structlog.get_logger("attestream.service")
 
 
@@ -213,7 +215,7 @@ class Service:
             self.parts.lease.release()
         self.stopping.set()
         for thread in self._threads:
-            thread.join(timeout=30)
+            thread.join(GRACE)
 
     def _thread(self, name: str, target: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=target, args=(self.stopping,), name=name, daemon=True)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import atexit
 import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from functools import cache
@@ -18,10 +15,15 @@ import pytest
 KEY, SECRET = "AKIATESTTESTTESTTEST", "secret-of-the-tests"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+# The server binds port 0 and says which one it got: nobody can take a port that was only looked up before.
+_CHILD = """
+import sys
+from moto.server import ThreadedMotoServer
+server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+server.start()
+print(server.get_host_and_port()[1], flush=True)
+sys.stdin.buffer.read()
+"""
 
 
 @pytest.fixture(scope="session")
@@ -41,33 +43,19 @@ def aws_environment() -> Iterator[None]:
 @cache
 def moto() -> str:
     """The URL of a moto server in a process of its own, started once and ended with this process."""
-    for _ in range(3):  # another process may take the port before moto does
-        port = free_port()
-        process = _start(port)
-        if process is not None:
-            atexit.register(_end, process)
-            return f"http://127.0.0.1:{port}"
-    pytest.fail("the moto server did not start (make install)")
-
-
-def _start(port: int) -> subprocess.Popen[bytes] | None:
-    code = f"from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"
     environment = {**os.environ, "MOTO_S3_DEFAULT_MAX_KEYS": "10"}  # so that every listing has pages
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 180
-    while process.poll() is None and time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/moto-api/", timeout=5).close()
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.1)
-        else:
-            return process
-    _end(process)
-    return None
+    command = [sys.executable, "-c", _CHILD]
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    atexit.register(_end, process)
+    assert process.stdout is not None
+    port = process.stdout.readline().strip()
+    if not port.isdigit():
+        pytest.fail("the moto server did not start (make install)")
+    url = f"http://127.0.0.1:{int(port)}"
+    urllib.request.urlopen(f"{url}/moto-api/", timeout=180).close()
+    return url
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
-    process.wait(30)
+    process.communicate()

@@ -1,19 +1,22 @@
-"""Markers of the whole suite: real parts that a machine may lack, and slow tests that are asked for."""
+"""What holds for the whole suite: real parts that a machine may lack, slow tests that are asked for, and no timed examples."""
 
 from __future__ import annotations
 
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.parts import PARTS, missing
 
 REQUIRED = os.environ.get("ATTESTREAM_REQUIRE_PARTS") == "1"
 SOAK = os.environ.get("SOAK") == "1"
 
+# A busy machine makes an example slow, and says nothing of the code. Loaded before any test module decorates anything.
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 # A run that gates a change tries the same examples each time; everywhere else, and in long runs, new ones are looked for.
-settings.register_profile("gate", derandomize=True)
+settings.register_profile("gate", settings.get_profile("untimed"), derandomize=True)
 if REQUIRED and os.environ.get("FAULTS") != "long":
     settings.load_profile("gate")
 

@@ -26,7 +26,7 @@ ACCESS_KEY_ID = "AKIAEXAMPLE000000000"
 SECRET_ACCESS_KEY = "not-a-secret"  # noqa: S105
 
 _HOST = "127.0.0.1"
-_START_SECONDS = 60
+_START_SECONDS = 180
 _STOP_SECONDS = 10
 
 # Where botocore looks for a profile and its files: (key, environment variable, default, conversion). A profile that the

@@ -315,7 +315,10 @@ def test_a_mapping_that_left_the_set_is_retired_by_the_next_run(own: Installatio
 # -- roles
 
 
-def test_all_roles_in_threads_collect_judge_and_sign_until_they_are_stopped(own: Installation, opening: Open) -> None:
+def test_all_roles_in_threads_collect_judge_and_sign_until_they_are_stopped(
+    own: Installation, opening: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("attestream.service.GRACE", 600.0)
     own.config.write_text("signing: {every: 1}\n" + own.config.read_text(encoding="utf-8"), encoding="utf-8")
     parts = opening(own)
     service = Service(parts, roles=("collect", "map", "seal"))
@@ -338,7 +341,7 @@ def signed(parts: Parts) -> int:
 def wait_for(done: Callable[[], bool]) -> None:
     """Until it is so. The limit is no measure of anything: a service that never gets there must fail, not hang."""
     waiting = threading.Event()
-    for _ in range(1200):
+    for _ in range(12_000):
         if done():
             return
         waiting.wait(0.05)

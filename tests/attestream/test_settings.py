@@ -248,7 +248,7 @@ def test_a_source_that_is_no_mapping_is_refused(write: Write) -> None:
     st.text(max_size=200)
     | st.recursive(st.none() | st.integers() | st.text(max_size=8), lambda x: st.lists(x, max_size=3)).map(yaml.safe_dump)
 )
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_no_file_raises_anything_but_a_settings_error(tmp_path: Path, content: str) -> None:
     path = tmp_path / "any.yaml"
     path.write_bytes(content.encode("utf-8", "surrogatepass"))

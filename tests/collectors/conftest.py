@@ -120,7 +120,7 @@ class _Proxied(BaseHTTPRequestHandler):
         self.server.seen.append(self.path)
         fault = self.server.fault(self.command, self.path)
         if fault == "slow":
-            self.server.released.wait(20)
+            self.server.released.wait(120)
             return
         if isinstance(fault, tuple):
             body = f"<Error><Code>{fault[1]}</Code><Message>hidden words</Message></Error>".encode()
@@ -144,7 +144,7 @@ class _Proxied(BaseHTTPRequestHandler):
         headers = {key: value for key, value in self.headers.items() if key.lower() not in ("host", "connection")}
         request = urllib.request.Request(self.server.target + self.path, data, headers, method=self.command)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return answer.status, dict(answer.headers), answer.read()
         except urllib.error.HTTPError as error:
             return error.code, dict(error.headers), error.read()
@@ -172,4 +172,4 @@ def proxy(moto_url: str) -> Iterator[FaultProxy]:
     server.released.set()
     server.shutdown()
     server.server_close()
-    thread.join(10)
+    thread.join(120)

@@ -16,7 +16,7 @@ from collectors.http import Api, ApiError, Patience, retry_after
 from collectors.rate import Rate
 
 TOKEN = "canary-5f1e"
-QUICK = Patience(tries=3, connect=20, read=20, whole=30, first_wait=0.001, longest_wait=60)
+QUICK = Patience(tries=3, connect=120, read=120, whole=240, first_wait=0.001, longest_wait=60)
 
 
 @pytest.fixture
@@ -180,7 +180,7 @@ def test_a_body_that_drips_for_ever_ends(httpserver: HTTPServer) -> None:
         return Response(body(), 200)
 
     httpserver.expect_request("/drip").respond_with_handler(drip)
-    patience = Patience(tries=1, connect=20, read=20, whole=0.3)
+    patience = Patience(tries=1, connect=120, read=120, whole=0.3)
     api = Api("Example", httpserver.url_for(""), dict, patience, Rate(1e6))
     try:
         with pytest.raises(ApiError, match="ReadTimeout"):

@@ -16,7 +16,7 @@ from store.records import HOUR, SECOND, WindowRecord
 
 GOOD = WindowRecord("a", "logs", "t", "scheduled", (1, 2), 1, 2, "", "complete", 0, 0, 0, 5, 0, (), (), (), ())
 FAILED = replace(GOOD, state="failed", errors=("bucket b denies access",))
-WAIT = 20.0
+WAIT = 120.0
 
 
 @dataclass

@@ -20,12 +20,16 @@ from store.records import UNREADABLE, Event
 from store.text import clean_attribute
 
 ROOT = Path(__file__).resolve().parents[2]
+LIMIT = 600.0
+"""Seconds after which a test fails instead of waiting for ever."""
 
 PUBLISHER = """
 import json, sys
 from pathlib import Path
 from pipeline.stream.registry import open_stream
+from store import sqlite_driver
 from store.records import Event
+sqlite_driver.make_engine.__kwdefaults__["busy_timeout"] = 600.0  # three write without a pause: how fast they are is no matter
 url, folder, prefix, batches, size = sys.argv[1], Path(sys.argv[2]), sys.argv[3], int(sys.argv[4]), int(sys.argv[5])
 stream = open_stream(url, folder)
 print("ready", flush=True)
@@ -272,8 +276,8 @@ def test_a_waiting_poll_sees_what_another_thread_publishes(backend, make_events,
     thread.start()
     found: list[Event] = []
     while len(found) < 5:
-        polled = consumer.poll(10, 30.0)
-        assert polled.items, "waited thirty seconds for what was published after a fifth of one"
+        polled = consumer.poll(10, LIMIT)
+        assert polled.items, "waited for minutes for what was published after a fifth of a second"
         found += [item.event for item in polled.items]
     thread.join()
 
@@ -285,8 +289,8 @@ def test_processes_may_publish_at_the_same_time_while_one_reads(backend, positio
     found: Counter[str] = Counter()
     places: list[tuple[int, int]] = []
     while sum(found.values()) < 3 * 20 * 37:
-        polled = consumer.poll(400, 60.0)
-        assert polled.items, "nothing came for a minute"
+        polled = consumer.poll(400, LIMIT)
+        assert polled.items, "nothing came for minutes"
         found.update(item.event.id for item in polled.items)
         places += [(advance.partition, offset) for advance in polled.advances for offset in range(advance.start, advance.end)]
     for publisher in publishers:

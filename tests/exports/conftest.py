@@ -253,7 +253,7 @@ def run_verifier(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
         (folder / "verify.py").write_bytes((ROOT / "exports" / "verify.py").read_bytes())
         (folder / "bundle.zip").write_bytes(data)
         command = [sys.executable, "-I", "-c", NO_NETWORK, "verify.py", "bundle.zip", *args]
-        return subprocess.run(command, cwd=folder, env={"LC_ALL": "C"}, capture_output=True, text=True, timeout=120)
+        return subprocess.run(command, cwd=folder, env={"LC_ALL": "C"}, capture_output=True, text=True, timeout=900)
 
     return run
 

@@ -16,13 +16,13 @@ from exports import verify
 CODES = (verify.NOT_RUN, verify.TAMPERED, verify.INCOMPLETE)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.binary(max_size=400))
 def test_random_bytes(verdict: Any, data: bytes) -> None:
     assert verdict(data) in CODES
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_random_bytes_as_members(verdict: Any, edit: Any, bundle: bytes, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([*verify.FILES, "manifest.json", "payloads/000000000001"]))
@@ -70,7 +70,7 @@ def replaced(value: Any, path: tuple[Any, ...], new: Any) -> Any:
     return changed
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.data())
 def test_json_of_the_right_spelling_and_the_wrong_shape(verdict: Any, edit: Any, bundle: bytes, data: st.DataObject) -> None:
     """Any value at any place: as far as the shape is checked, nothing may fail but by Rejected."""

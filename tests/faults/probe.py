@@ -17,6 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
 OPERATIONS = {
     "activate": ("attestream.wiring", "Parts", "activate"),
     "register": ("store.cursors", "CollectionLedger", "register"),
@@ -75,6 +78,9 @@ class Probe:
 
 def install(probe: Probe, strikes: list[Strike]) -> None:
     """Wrap the operations of this process."""
+    if any(strike.signal == signal.SIGSTOP for strike in strikes):
+        event.listen(Pool, "checkout", _checked_out)
+        event.listen(Pool, "checkin", _checked_in)
     for name, (module, owner, method) in OPERATIONS.items():
         cls = getattr(__import__(module, fromlist=[owner]), owner)
         wrap = _generator if name == "collect" else _call
@@ -83,6 +89,8 @@ def install(probe: Probe, strikes: list[Strike]) -> None:
 
 _gate = threading.Lock()
 _own = threading.local()
+_connections: set[int] = set()
+"""Driver connections in use outside the operations: claims of partitions, the lease."""
 
 
 def _call(probe: Probe, name: str, strikes: list[Strike], real: Callable[..., Any]) -> Callable[..., Any]:
@@ -133,10 +141,20 @@ def _strike(probe: Probe, strikes: list[Strike], begun: int) -> None:
 def _stop(probe: Probe) -> None:
     """Stop when no other thread is inside an operation: stopped in a transaction, it would only hold up the others."""
     with _gate:
-        while len(probe.inside()) > _own.depth:
+        while len(probe.inside()) > _own.depth or _connections:
             time.sleep(0.001)
-        os.kill(os.getpid(), signal.SIGSTOP)
-        time.sleep(0.1)  # the signal may stop another thread first, and this one some moments later
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)  # to this very thread, which then goes no further
+
+
+def _checked_out(connection: Any, *_: Any) -> None:
+    """A thread takes a connection for a transaction; outside any operation it waits for one that is about to stop."""
+    if not getattr(_own, "depth", 0):
+        with _gate:
+            _connections.add(id(connection))
+
+
+def _checked_in(connection: Any, *_: Any) -> None:
+    _connections.discard(id(connection))
 
 
 def _later(strike: Strike) -> None:

@@ -141,6 +141,8 @@ def test_i11_a_bucket_that_is_broken_or_denied(fault, after, install, monkeypatc
             "endpoint_url": f"http://127.0.0.1:{server.server_port}",
             "region": "eu-west-1",
             "max_attempts": 1,
+            "connect_timeout": 300,
+            "read_timeout": 300,
         }
         installation = install(source=source)
         run = installation.start(environment={"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "secret-of-the-test"})

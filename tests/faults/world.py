@@ -35,7 +35,7 @@ SOURCE = "trail"
 NOW = int(datetime(2025, 3, 11, 14, 43, 17, tzinfo=UTC).timestamp()) * 1_000_000
 """The history ends here, long ago: everything that time makes due is due in every run alike."""
 HOUR = 3_600_000_000
-LIMIT = 120.0
+LIMIT = 900.0
 """Seconds after which a run hangs. Not a measure of anything: the test then fails instead of waiting for ever."""
 
 
@@ -108,7 +108,7 @@ class Server:
     def __exit__(self, *_: object) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
-        self.process.wait(30)
+        self.process.wait(LIMIT)
 
     def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
         assert self.process.stdin is not None

@@ -250,7 +250,7 @@ import threading
 from pathlib import Path
 from store.sqlite_driver import make_engine, writing
 sys.stdin.readline()
-engine = make_engine(Path(sys.argv[1]))
+engine = make_engine(Path(sys.argv[1]), busy_timeout=600)
 with writing(engine) as connection:
     connection.exec_driver_sql("create table if not exists t (x)")
     connection.exec_driver_sql("insert into t values (1)")
@@ -265,7 +265,7 @@ with writing(engine) as connection:
     assert rows(make_engine(tmp_path / "new.db")) == [1] * 6
 
 
-@pytest.mark.parametrize("patience", [0.1, 60.0])
+@pytest.mark.parametrize("patience", [0.1, 600.0])
 def test_opening_waits_for_a_writer_before_it_changes_the_journal(tmp_path, patience):
     old = table(tmp_path, module=OldLibrary())
     held, release = threading.Event(), threading.Event()
@@ -273,7 +273,7 @@ def test_opening_waits_for_a_writer_before_it_changes_the_journal(tmp_path, pati
     def write() -> None:
         with writing(old):
             held.set()
-            release.wait(60)
+            release.wait(600)
 
     writer = threading.Thread(target=write)
     writer.start()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 CHROMIUM = Path("/usr/bin/chromium")
+LIMIT = 180_000.0
+"""Milliseconds after which a test fails instead of waiting for ever."""
 pytestmark = [
     pytest.mark.parts("chromium"),
     pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium at /usr/bin/chromium"),
@@ -38,6 +40,7 @@ def address() -> Iterator[str]:
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
     while not server.started:
+        assert thread.is_alive(), "the server ended before it began"
         time.sleep(0.02)
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True
@@ -50,7 +53,7 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"], timeout=LIMIT)
         yield started
         started.close()
 
@@ -58,6 +61,7 @@ def browser() -> Iterator[Browser]:
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
 def test_pages_are_clean_and_fit(address: str, browser: Browser, width: int, scheme: str) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)  # type: ignore[arg-type]
+    context.set_default_timeout(LIMIT)
     tab = context.new_page()
     said: list[str] = []
     tab.on("console", lambda message: said.append(message.text))
@@ -77,28 +81,32 @@ def test_pages_are_clean_and_fit(address: str, browser: Browser, width: int, sch
 
 def test_everything_works_without_javascript(address: str, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
+    context.set_default_timeout(LIMIT)
     tab = context.new_page()
     tab.goto(address + "/")
     tab.locator(".as-of summary").click()
     tab.locator("input[name=known_at]").fill("100")
     tab.locator(".as-of button").click()
-    assert "known_at=100" in tab.url
+    tab.wait_for_url(lambda url: "known_at=100" in url)
     assert tab.locator(".notice").inner_text().startswith("As of the present, as known when the log had 100 entries")
     tab.locator(".chip-menu summary").first.click()
     tab.locator(".chip-menu .menu a").first.click()
-    assert "properties=Confidentiality" in tab.url
+    tab.wait_for_url(lambda url: "properties=Confidentiality" in url)
     assert "known_at=100" in tab.url
     tab.locator("a.tile.not-satisfied").first.click()
-    assert "/controls/A." in tab.url
+    tab.wait_for_url(lambda url: "/controls/A." in url)
     context.close()
 
 
 def test_the_keyboard_reaches_the_content_first(address: str, browser: Browser) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context.set_default_timeout(LIMIT)
     tab = context.new_page()
     tab.goto(address + "/")
     tab.keyboard.press("Tab")
+    tab.locator("a:focus").wait_for(state="attached")
     assert tab.evaluate("document.activeElement.textContent") == "Skip to the content"
     tab.keyboard.press("Enter")
+    tab.locator("#main:focus").wait_for(state="attached")
     assert tab.evaluate("document.activeElement.id") == "main"
     context.close()

@@ -64,7 +64,9 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 KEYS = st.sampled_from([*SIGMA, *OURS, *LATER, "tests", "correlation", "rules", "map"])
 PAYLOADS = st.dictionaries(st.sampled_from(["a", "x", "b"]), VALUES, max_size=3)
-FUZZ = settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FUZZ = settings(
+    deadline=None, max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def answered(mapping_set: MappingSet, payload: object = None) -> None:
