@@ -16,7 +16,7 @@ LOCKED := requirements/runtime.txt requirements/build.txt
 UV := $(if $(wildcard $(BIN)/uv),$(BIN)/uv,uv)
 LOCK := pip compile --generate-hashes --no-emit-index-url --no-header --universal --python-version 3.11 --quiet $(UPGRADE)
 
-.PHONY: help install demo test lint format bench lock clean
+.PHONY: help install demo test lint format bench kafka lock clean
 
 help: ## This list
 	@echo "Attestream: make TARGET"
@@ -43,6 +43,8 @@ format: $(VENV)/.ready ## Put the code into the house's form
 bench: $(VENV)/.ready ## Measure each stage side by side with the floor; writes benchmarks/results/latest.json
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+kafka: $(VENV)/kafka/.fetched ## Fetch the Kafka broker that tests run against (needs Java 17 and Maven)
+
 lock: ## Lock the dependencies again (needs uv; UPGRADE=--upgrade takes newer versions)
 	@command -v "$(UV)" >/dev/null || { echo "make lock needs uv: run python3 -m pip install uv" >&2; exit 1; }
 	@"$(UV)" $(LOCK) requirements/runtime.in -o requirements/runtime.txt
@@ -67,4 +69,14 @@ $(VENV)/.installed: $(LOCKED) requirements/hatch_dependencies.py pyproject.toml
 $(VENV)/.ready: $(VENV)/.installed requirements/dev.txt
 	@echo "installing tools for development …"
 	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# Maven checks every jar against its checksum. The broker is for tests alone.
+$(VENV)/kafka/.fetched: tests/kafka/pom.xml
+	@command -v java >/dev/null && command -v mvn >/dev/null || { \
+		echo "make kafka needs Java and Maven: run apt-get install -y default-jre-headless maven" >&2; exit 1; }
+	@echo "fetching Kafka into $(VENV)/kafka …"
+	@rm -rf $(VENV)/kafka
+	@mvn --quiet --batch-mode -Dstyle.color=never --strict-checksums --file tests/kafka/pom.xml dependency:copy-dependencies \
+		-DincludeScope=runtime -DoutputDirectory="$(CURDIR)/$(VENV)/kafka"
 	@touch $@

@@ -67,7 +67,8 @@ def _order(control: str) -> list[tuple[bool, int, str]]:
 
 def _sentence(last: Drifted, parts: list[str], counts: Counter[str], top: tuple[tuple[str, int], ...]) -> str:
     shown = [text.plain(part, text.MAX_NAME) for part in parts]
-    read = f"{last.source}: the first complete window of {text.listed(shown, len(shown))} was read"
+    of = f" of {text.listed(shown, len(shown))}" if any(shown) else ""  # a source need not name accounts
+    read = f"{last.source}: the first complete window{of} was read"
     total = counts.total()
     if not total:
         return f"{read}; nothing is open."

@@ -18,8 +18,9 @@ from pathlib import Path
 from benchmarks.measure import Measured
 from benchmarks.report import HERE, LATEST, README, Ran, document, table, write
 from benchmarks.sizes import SIZES, Size
+from benchmarks.stages.sources import SOURCES
 
-ORDER = ("floor", "collect", "stream", "match", "append", "worker", "directory", "status", "drift")
+ORDER = ("floor", "collect", *SOURCES, "stream", "match", "append", "worker", "directory", "status", "drift")
 
 
 def main(arguments: Sequence[str], environment: dict[str, str]) -> int:

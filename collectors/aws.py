@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final
 
+from collectors.aws_answers import guard
 from collectors.base import CollectorError
 
 
@@ -52,9 +54,18 @@ class Connection:
             s3={"addressing_style": "path"} if self.endpoint_url else None,
         )
         try:
-            return session.client(service, region_name=region, endpoint_url=self.endpoint_url, config=config)
+            client = session.client(service, region_name=region, endpoint_url=self.endpoint_url, config=config)
         except faults(ValueError) as error:
             raise explain(error, "AWS", "") from error
+        guard(client)
+        if service == "s3control" and self.endpoint_url is not None:
+            client.meta.events.register("before-call.s3-control", self._without_account)
+        return client
+
+    def _without_account(self, params: dict[str, Any], **_more: Any) -> None:
+        """S3 Control puts the account before the host's name: an endpoint of one's own is asked as it is written."""
+        assert self.endpoint_url is not None, "registered for such endpoints"
+        params["url"] = self.endpoint_url.rstrip("/") + params["url_path"]
 
     def session(self, role_arn: str | None, external_id: str | None, name: str) -> Any:
         """A boto3 session of the own identity, or of a role whose credentials the SDK fetches and renews. Raises AwsError."""
@@ -69,14 +80,13 @@ class Connection:
     def _assumed(self, own: Any, role_arn: str, external_id: str | None, name: str) -> Any:
         import boto3
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-        from botocore.session import get_session
 
         def sts(_service: str, **_how: Any) -> Any:
             return self.of(own, "sts", self.region or own.region_name or "us-east-1")
 
         more = {"RoleSessionName": name, **({"ExternalId": external_id} if external_id is not None else {})}
         fetcher = AssumeRoleCredentialFetcher(sts, own.get_credentials(), role_arn, extra_args=more)
-        inner = get_session()
+        inner = _inner()
         inner._credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")  # the SDK has no other door
         return boto3.Session(botocore_session=inner, region_name=self.region or own.region_name)
 
@@ -99,7 +109,23 @@ class Connection:
     def _session(self) -> Any:
         import boto3
 
-        return boto3.Session(profile_name=self.profile, region_name=self.region)
+        return boto3.Session(botocore_session=_inner(), profile_name=self.profile, region_name=self.region)
+
+
+def _inner() -> Any:
+    from botocore.session import get_session
+
+    inner = get_session()
+    inner.register_component("data_loader", _descriptions(inner.get_config_variable("data_path")))
+    return inner
+
+
+@cache
+def _descriptions(path: str | None) -> Any:
+    """The SDK's descriptions of services, parsed once for all sessions: each would hold tens of MB of its own."""
+    from botocore.loaders import create_loader
+
+    return create_loader(path)
 
 
 def faults(*more: type[Exception]) -> tuple[type[Exception], ...]:
@@ -129,7 +155,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "PreconditionFailed": "was replaced while it was read; it will be read again",
     "412": "was replaced while it was read; it will be read again",
     "InvalidObjectState": "is archived (Glacier) and cannot be read: restore it, or set the source's since to a later day",
-    "ResponseParserError": "answered with what is no answer of S3's: correct endpoint_url, or the proxy on the way",
+    "ResponseParserError": "answered with what is no answer of AWS's: correct endpoint_url, or the proxy on the way",
     "RequestTimeTooSkewed": "says that this machine's clock is wrong: set the clock (NTP)",
     "NoCredentialsError": "was not called, for there are no AWS credentials: give the service a role, a profile or AWS_ settings",
     "PartialCredentialsError": "was not called, for the AWS credentials are incomplete: complete the profile or AWS_ settings",
@@ -144,7 +170,15 @@ _SENTENCES: Final[Mapping[str, str]] = {
     **dict.fromkeys(("SlowDown", "Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequests"), _THROTTLED),
     **dict.fromkeys(("503", "429", "RequestThrottled", "ServiceUnavailable", "BandwidthLimitExceeded"), _THROTTLED),
 }
-_DENIED: Final = frozenset({"AccessDenied", "403", "AllAccessDisabled", "AccountProblem", "AccessDeniedException", "Forbidden"})
+_DENIED: Final = frozenset(
+    {"AccessDenied", "403", "AllAccessDisabled", "AccountProblem", "AccessDeniedException", "Forbidden"}
+    | {"UnauthorizedOperation", "AuthorizationError", "NotAuthorized", "UnauthorizedException"}
+)
+
+
+def is_denial(error: AwsError) -> bool:
+    """Did AWS refuse a permission? Not: credentials that it does not know, or a call that broke."""
+    return error.code in _DENIED
 
 
 def explain(error: Exception, what: str, permission: str) -> AwsError:

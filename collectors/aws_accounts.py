@@ -96,6 +96,12 @@ class Session:
         found = _ROLE.fullmatch(self.role_arn or "")
         return f"AWS account {found['account']}" if found else "the AWS account of the own identity"
 
+    @property
+    def account(self) -> str:
+        """The account's id where the role names it, else "" (before it was called)."""
+        found = _ROLE.fullmatch(self.role_arn or "")
+        return found["account"] if found else ""
+
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client, made once per service and Region. Raises AwsError."""
         with self._lock:
@@ -106,6 +112,12 @@ class Session:
                     self._session = self.connection.session(self.role_arn, self._external_id(), SESSION)
                 self._clients[key] = self.connection.of(self._session, service, key[1])
             return self._clients[key]
+
+    def forget(self, region: str | None = None) -> None:
+        """Let go of the clients of a Region, or of all: each takes memory, and many accounts and Regions have many."""
+        with self._lock:
+            for key in [key for key in self._clients if region in (None, key[1])]:
+                self._clients.pop(key).close()
 
     def whose(self) -> tuple[str, str]:
         """(account id, ARN) of the identity that reads; asked once. Raises AwsError."""
@@ -131,6 +143,19 @@ class Session:
             raise
         except faults(KeyError) as error:
             raise explain(error, f"{self.place}: EC2", "ec2:DescribeRegions") from error
+
+    def offers(self, service: str, region: str) -> bool:
+        """May the service exist in that Region? False only where the SDK knows the Region, and the service elsewhere alone."""
+        from botocore.exceptions import UnknownRegionError
+
+        if self.connection.endpoint_url is not None or self._session is None:
+            return True
+        try:
+            partition = self._session.get_partition_for_region(region)
+        except UnknownRegionError:
+            return True
+        known = self._session.get_available_regions(service, partition_name=partition)
+        return not known or region in known
 
     def _external_id(self) -> str | None:
         if self.external_id_file is None:

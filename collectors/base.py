@@ -88,6 +88,9 @@ class Report(Protocol):
     def unreadable(self, place: str, reason: str) -> None:
         """Bytes at `place` could not be understood; they travel as an `unreadable` event. The window says so and goes on."""
 
+    def broken(self, place: str, reason: str) -> None:
+        """What was read shows that something is missing or changed (a chain of digests): the window says so and goes on."""
+
     def denied(self, place: str, reason: str) -> None:
         """Something asked for was refused or broke: the window is partial and the cursor stays."""
 

@@ -64,21 +64,26 @@ class Bucket:
 
     def scan(self) -> Iterator[Listed | Refusal]:
         """List every object below the prefix. Raises SourceUnreadable."""
+        for page in self.pages(Prefix=self.prefix):
+            for item in page.get("Contents", ()):
+                yield self.listed(item)
+
+    def pages(self, **how: str) -> Iterator[dict[str, Any]]:
+        """The pages of a listing; `how`: Prefix, Delimiter, StartAfter. Raises SourceUnreadable."""
         try:
-            pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=self.prefix)
-            for page in pages:
+            for page in self.client().get_paginator("list_objects_v2").paginate(Bucket=self.name, **how):
                 if "IsTruncated" not in page:  # an empty answer is not yet an empty bucket
                     raise SourceUnreadable(f"S3 bucket {self.name}: the answer is no listing: correct endpoint_url")
                 self.server_time = _server_time(page) or self.server_time
-                for item in page.get("Contents", ()):
-                    yield self._listed(item)
+                yield page
         except AwsError as error:
             raise SourceUnreadable(f"{self.place}: {error}") from error
         except faults() as error:
             what = f"S3 bucket {self.name}"
             raise SourceUnreadable(str(explain(error, what, f"s3:ListBucket on arn:aws:s3:::{self.name}"))) from error
 
-    def _listed(self, item: dict[str, Any]) -> Listed:
+    def listed(self, item: dict[str, Any]) -> Listed:
+        """An entry of a listing."""
         key = str(item["Key"])
         modified = (item["LastModified"] - _EPOCH) // _EPOCH.resolution
         place = shown(f"s3://{self.name}/{key}")
@@ -122,13 +127,14 @@ class _Object(Delivered):
     spool: IO[bytes]
     _whole: bool = False
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the body from the beginning; one too large to be read is not spooled, for only its digest is wanted."""
+    def chunks(self, start: int = 0) -> Iterator[bytes]:
+        """Yield the body from there; one too large to be read is not spooled, for only its digest is wanted."""
         if self.listed.size > self.bucket.spool_up_to:
+            assert start == 0, "of what is not spooled only the whole is wanted"
             yield from self.bucket.body(self.listed)
             return
         self._fetch()
-        self.spool.seek(0)
+        self.spool.seek(start)
         while chunk := self.spool.read(_STEP):
             yield chunk
 

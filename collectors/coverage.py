@@ -46,6 +46,20 @@ def covers(part: str, times: Times, cuts: Mapping[str, Any]) -> list[Cover]:
     return found
 
 
+def vouched(part: str, hours: Iterable[tuple[int, int]], times: Times, cuts: Mapping[str, Any]) -> list[Cover]:
+    """Return the stretches that digests vouch for, in order: of each [start, end] only what holds no cut."""
+    cut = sorted(times.cut.union(cuts.get(part, {}).get("at", ())))
+    found: list[Cover] = []
+    for start, end in sorted(set(hours)):
+        if bisect_right(cut, end) != bisect_left(cut, start):
+            continue
+        if found and start <= found[-1].end:
+            found[-1] = Cover(part, found[-1].start, max(end, found[-1].end))
+        else:
+            found.append(Cover(part, start, end))
+    return found
+
+
 def later_cuts(times: Mapping[str, Times], found: Iterable[Cover], cuts: Mapping[str, Any], now: int) -> dict[str, Any]:
     """Return what the next windows must know of cuts, as JSON: 30 days and 5000 of them, the oldest forgotten.
 

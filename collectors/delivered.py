@@ -17,8 +17,8 @@ class Refused(CollectorError):
 class Delivered(Protocol):
     """A delivered file, open."""
 
-    def chunks(self) -> Iterator[bytes]:
-        """Yield its bytes from the beginning, each time it is called. Raises Refused."""
+    def chunks(self, start: int = 0) -> Iterator[bytes]:
+        """Yield its bytes from `start` on, each time it is called. Raises Refused."""
         ...
 
     def changed(self) -> bool:

@@ -43,9 +43,9 @@ class _OpenFile(Delivered):
     descriptor: int
     version: str
 
-    def chunks(self) -> Iterator[bytes]:
-        """Read from the beginning."""
-        at = 0
+    def chunks(self, start: int = 0) -> Iterator[bytes]:
+        """Read from there."""
+        at = start
         while True:
             try:
                 chunk = os.pread(self.descriptor, _STEP, at)
@@ -116,6 +116,21 @@ def scan(root: Path, namer: Namer, follow_links: bool = False) -> Iterator[Liste
             if folder == os.fspath(root):
                 raise SourceUnreadable(_unlistable(root, error)) from error
             yield Refusal(shown(folder), reason(error))
+
+
+def scan_file(path: Path, namer: Namer, follow_links: bool = False) -> Iterator[Listed | Refusal]:
+    """List this one file of a directory, if it is there. Raises SourceUnreadable if the directory cannot be listed."""
+    try:
+        with os.scandir(path.parent) as entries:
+            for entry in entries:
+                if entry.name != path.name:
+                    continue
+                if not follow_links and entry.is_symlink() and not _lies_in("", entry.path, path.parent):
+                    yield Refusal(shown(entry.path), _LEADS_OUT)
+                elif isinstance(found := _entry(entry, namer), Listed | Refusal):
+                    yield found
+    except OSError as error:
+        raise SourceUnreadable(_unlistable(path.parent, error)) from error
 
 
 def _entry(entry: os.DirEntry[str], namer: Namer) -> Listed | Refusal | str | None:

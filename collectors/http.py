@@ -39,12 +39,16 @@ _WORDS: Final[Mapping[Kind, str]] = {
 
 
 class ApiError(CollectorError):
-    """What the API, or the way to it, answered. `status` is 0 where no answer came; the message is a sentence."""
+    """What the API, or the way to it, answered. `status` is 0 where no answer came; the message is a sentence.
 
-    def __init__(self, what: str, kind: Kind, status: int, detail: str = "") -> None:
+    `body`: what a refusal said, for those who know its words; it is never shown.
+    """
+
+    def __init__(self, what: str, kind: Kind, status: int, detail: str = "", body: bytes = b"") -> None:
         super().__init__(f"{what} {_WORDS[kind].format(status=detail or status)}")
         self.kind = kind
         self.status = status
+        self.body = body
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ class Api:
         if asked is not None:
             return ApiError(self.what, "throttled", answer.status, f"{answer.status}, to wait {asked:.0f} s")
         kind: Kind = _KINDS.get(answer.status) or ("failing" if answer.status >= 500 else "refused")
-        return ApiError(self.what, kind, answer.status)
+        return ApiError(self.what, kind, answer.status, body=answer.body)
 
 
 def _timely(chunks: Iterator[bytes], until: float) -> Iterator[bytes]:

@@ -7,7 +7,8 @@ levels deep.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,8 @@ from collectors.unreadable import Unreadable
 
 _RAW_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _RAW_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_SCAN: Final = json.JSONDecoder().raw_decode
+_SPACE: Final[Any] = re.compile(r"[ \t\n\r]*").match
 
 
 def strict(data: bytes) -> Any:
@@ -44,7 +47,7 @@ def members(data: bytes) -> dict[str, bytes]:
     try:
         return {name: bytes(raw) for name, raw in _RAW_OBJECT.decode(data).items()}
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable("is no JSON object") from error
+        return dict(_patiently(data, "{}", "is no JSON object", error))
 
 
 def elements(data: bytes) -> list[bytes]:
@@ -52,7 +55,28 @@ def elements(data: bytes) -> list[bytes]:
     try:
         return [bytes(raw) for raw in _RAW_LIST.decode(data)]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unreadable("is no JSON list") from error
+        return [raw for _, raw in _patiently(data, "[]", "is no JSON list", error)]
+
+
+def _patiently(data: bytes, brackets: str, wrong: str, cause: Exception) -> Iterator[tuple[str, bytes]]:
+    """Yield (name, bytes) of what is in an object or list (no names there) that msgspec refuses: it takes no lone surrogates."""
+    try:
+        text, at = data.decode("utf-8"), 0
+        at = _SPACE(text).end()
+        if text[at : at + 1] != brackets[0]:
+            raise Unreadable(wrong) from cause
+        at = _SPACE(text, at + 1).end()
+        while text[at] != brackets[1]:
+            name = ""
+            if brackets == "{}":
+                name, at = _SCAN(text, at)
+                at = _SPACE(text, _SPACE(text, at).end() + 1).end()  # the colon
+            end = _SCAN(text, at)[1]
+            yield name, text[at:end].encode("utf-8")
+            at = _SPACE(text, end).end()
+            at = _SPACE(text, at + 1).end() if text[at] == "," else at
+    except (ValueError, IndexError, StopIteration) as error:
+        raise Unreadable(wrong) from error
 
 
 def attach(data: bytes, extra: Mapping[str, Any]) -> bytes:

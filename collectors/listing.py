@@ -8,6 +8,9 @@ the overlap were read already stands in the cursor, as a hash of name and versio
 holds, the oldest are forgotten: these are read twice, and the second reading changes nothing.
 
 No time is left to settle at the end of a window: what becomes visible later is late, and late is dealt with.
+
+Where a whole listing is long, a `Quick` one takes its place for up to a day: of the newest folders alone, or of what messages
+told. What it could not show is late for the whole listing that follows, counted from the whole listing before.
 """
 
 from __future__ import annotations
@@ -17,11 +20,11 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from collectors.base import Cursor, Window
 from collectors.file_name import FileName
-from store.records import MINUTE
+from store.records import DAY, MINUTE
 
 OVERLAP: Final = 15 * MINUTE
 MAX_REMEMBERED: Final = 40_000
@@ -59,15 +62,36 @@ Scan = Callable[[], Iterator[Listed | Refusal]]
 """Lists the source from its beginning. Raises SourceUnreadable."""
 
 
+class Quick(Protocol):
+    """A listing of what is new."""
+
+    @property
+    def repeats(self) -> bool:
+        """Does it show again what an earlier one showed, so that nothing older needs to be remembered?"""
+        ...
+
+    def scan(self, window: Window, since: int) -> Iterator[Listed | Refusal] | None:
+        """List what arrived since then; None where only a whole listing can tell. Raises SourceUnreadable."""
+        ...
+
+    def near(self, item: Listed) -> bool:
+        """Does a quick listing made after the object's arrival certainly show it?"""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What a window has to read, in order, and what the next window's cursor has to remember of the listing."""
+    """What a window has to read, in order, and what the next window's cursor has to remember of the listing.
+
+    `whole`: when the whole was last listed, 0 where each listing is whole.
+    """
 
     due: tuple[Listed, ...]
     ignored: int
     refused: tuple[Refusal, ...]
     listed: int
     remembered: tuple[str, ...]
+    whole: int = 0
 
 
 @dataclass(slots=True)
@@ -78,6 +102,8 @@ class Lister:
     clock: Callable[[], int]
     overlap: int = OVERLAP
     since: int | None = None
+    quick: Quick | None = None
+    whole_every: int = DAY
     _held: tuple[Listed | Refusal, ...] | None = field(default=None, init=False)
     _held_at: int = field(default=0, init=False)
 
@@ -90,9 +116,10 @@ class Lister:
 
     def select(self, window: Window) -> Selection:
         """List, and choose what is due in this window."""
-        listed, items = self._items(window.end)
-        before = window.cursor.get("listed")
+        before, whole = window.cursor.get("listed"), window.cursor.get("whole")
         known = frozenset(window.cursor.get("remembered", ()))
+        told = self._quickly(window, before, whole)
+        listed, items = self._items(window.end) if told is None else (self.clock(), told)
         due: list[Listed] = []
         refused: list[Refusal] = []
         recent: list[tuple[int, str]] = []
@@ -104,14 +131,31 @@ class Lister:
                 ignored += item.modified > window.start
             elif item.modified <= window.end:
                 within = item.modified > window.start
-                late = not within and self._late(item, before, listed)
-                if item.arrived > listed - self.overlap:
+                far = self.quick is not None and not self.quick.near(item)
+                late = not within and self._late(item, (whole or before) if far else before, listed)
+                if item.arrived > listed - self.overlap or (far and told is not None):  # what was told of may be told again
                     recent.append((item.arrived, fingerprint(item)))
                 if (within or late) and not (known and fingerprint(item) in known):
                     due.append(item)
         due.sort(key=lambda item: (item.modified, item.key))
-        newest = heapq.nlargest(MAX_REMEMBERED, recent)
-        return Selection(tuple(due), ignored, tuple(refused), listed, tuple(print_ for _, print_ in newest))
+        remembered = self._remembered(recent, window.cursor if told is not None else {})
+        at = 0 if self.quick is None else whole if told is not None and isinstance(whole, int) else listed
+        return Selection(tuple(due), ignored, tuple(refused), listed, remembered, at)
+
+    def _remembered(self, recent: Iterable[tuple[int, str]], before: Cursor) -> tuple[str, ...]:
+        """The newest of what was seen, and what was remembered `before` a quick listing that does not show it again."""
+        newest = [print_ for _, print_ in heapq.nlargest(MAX_REMEMBERED, recent)]
+        if self.quick is None or self.quick.repeats:
+            return tuple(newest)
+        return tuple(dict.fromkeys([*newest, *before.get("remembered", ())]))[:MAX_REMEMBERED]
+
+    def _quickly(self, window: Window, before: Any, whole: Any) -> Iterator[Listed | Refusal] | None:
+        """A quick listing, where there is one and the last whole one is fresh enough."""
+        if self.quick is None or not isinstance(before, int) or not isinstance(whole, int):
+            return None
+        if not 0 <= self.clock() - whole < self.whole_every:
+            return None
+        return self.quick.scan(window, before - self.overlap)
 
     def _late(self, item: Listed, before: Any, listed: int) -> bool:
         """Did it come to lie in the past since the listing that the cursor knows of? Never within one and the same listing."""
@@ -147,4 +191,5 @@ def fingerprint(item: Listed) -> str:
 
 def remember(selection: Selection, cuts: Cursor) -> Cursor:
     """The cursor for the window after this one; `cuts` is collectors/coverage.py's."""
-    return {"listed": selection.listed, "remembered": list(selection.remembered), "cuts": dict(cuts)}
+    whole = {"whole": selection.whole} if selection.whole else {}
+    return {"listed": selection.listed, "remembered": list(selection.remembered), "cuts": dict(cuts), **whole}

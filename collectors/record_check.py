@@ -31,7 +31,7 @@ def check(data: bytes) -> tuple[str, int]:
     """Return (eventID, eventTime in microseconds). `data` is at most MAX_DEPTH deep. Raises Unreadable."""
     if len(data) > MAX_RECORD:
         raise Unreadable(f"is a record of {len(data)} bytes; at most {MAX_RECORD} are read")
-    record = _quick(data)
+    record = quick(data)
     if record is None:
         record = parse(data)
     if not isinstance(record, dict):
@@ -50,7 +50,7 @@ def check(data: bytes) -> tuple[str, int]:
     return event_id, time
 
 
-def _quick(data: bytes) -> Any:
+def quick(data: bytes) -> Any:
     """Return the value where it is certain that no name stands twice, else None: then `parse` says what it is.
 
     A name is a string followed by a colon, so where no space comes before a colon there are at most as many names as there are

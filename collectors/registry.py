@@ -8,7 +8,23 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from collectors import cloudtrail_files, cloudtrail_s3
+from collectors import (
+    aws_account,
+    aws_config,
+    aws_securityhub,
+    cloudtrail_files,
+    cloudtrail_lookup,
+    cloudtrail_s3,
+    gcp_audit,
+    gcp_iam,
+    github,
+    jira,
+    json_files,
+    kafka_topic,
+    pagerduty,
+    prowler,
+    servicenow,
+)
 from collectors.base import Collector, CollectorError
 from collectors.runner import Clock, wall_clock
 from collectors.settings import SourceSettings
@@ -20,8 +36,21 @@ class SourceInvalid(CollectorError):
 
 
 _TYPES: Final[tuple[SourceType, ...]] = (
+    aws_account.TYPE,
+    aws_config.TYPE,
+    aws_securityhub.TYPE,
     cloudtrail_files.TYPE,
+    cloudtrail_lookup.TYPE,
     cloudtrail_s3.TYPE,
+    gcp_audit.TYPE,
+    gcp_iam.TYPE,
+    github.TYPE,
+    jira.TYPE,
+    json_files.TYPE,
+    kafka_topic.TYPE,
+    pagerduty.TYPE,
+    prowler.TYPE,
+    servicenow.TYPE,
 )
 SOURCE_TYPES: Final[Mapping[str, SourceType]] = {kind.name: kind for kind in _TYPES}
 

@@ -49,6 +49,7 @@ class WindowReport:
     ignored: int = 0
     unread: int = 0
     denials: int = 0
+    breaks: int = 0
     owed: bool = False
     parts: list[PartRecord] = field(default_factory=list)
     covers: list[Cover] = field(default_factory=list)
@@ -83,6 +84,11 @@ class WindowReport:
         self.unread += 1
         self.fault(sentence(place, reason))
 
+    def broken(self, place: str, reason: str) -> None:
+        """Something is missing or changed."""
+        self.breaks += 1
+        self.fault(sentence(place, reason))
+
     def denied(self, place: str, reason: str) -> None:
         """Something could not be had."""
         self.denials += 1
@@ -109,5 +115,5 @@ class WindowReport:
 
     @property
     def partial(self) -> bool:
-        """Was anything denied, not understood or left out?"""
-        return bool(self.denials or self.unread) or not all(part.complete for part in self.parts)
+        """Was anything denied, not understood, broken or left out?"""
+        return bool(self.denials or self.unread or self.breaks) or not all(part.complete for part in self.parts)

@@ -13,7 +13,10 @@ import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Final
+
+KAFKA_JARS: Final = Path(__file__).resolve().parents[1] / ".venv" / "kafka"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,16 @@ def _strace() -> str:
     return "" if done.returncode == 0 else f"strace may not trace here: {done.stderr.strip()[:100]}"
 
 
+def _kafka() -> str:
+    """A Java and the broker's jars, which tests/kafka/pom.xml names."""
+    if shutil.which("java") is None:
+        return "no java on PATH"
+    return "" if next(KAFKA_JARS.glob("kafka_*.jar"), None) else "no jars in .venv/kafka"
+
+
 PARTS: Final[Mapping[str, Part]] = {
     "chromium": Part(_all(_browser, _module("playwright")), "apt-get install -y chromium fonts-dejavu-core"),
+    "kafka": Part(_kafka, "apt-get install -y default-jre-headless maven && make kafka"),
     "moto": Part(_all(_module("moto.server"), _module("flask")), "make install"),
     "strace": Part(_strace, "apt-get install -y strace"),
 }

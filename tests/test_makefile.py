@@ -12,7 +12,7 @@ import pytest
 
 from tests.repository import ROOT, text
 
-TARGETS = ("help", "install", "demo", "test", "lint", "format", "bench", "lock", "clean")
+TARGETS = ("help", "install", "demo", "test", "lint", "format", "bench", "kafka", "lock", "clean")
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="make is missing; get it by: apt-get install -y make")
 
 

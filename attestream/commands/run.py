@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -18,6 +18,9 @@ from attestream.service import ROLES, Once, Service, run_once
 from attestream.settings import load
 from attestream.wiring import Parts, opened
 from store.records import WindowRecord
+
+SHOWN: Final = 10
+"""Errors of a window that are printed; the window holds more."""
 
 
 def run(
@@ -61,9 +64,12 @@ def report(done: Once) -> None:
             say(f"{window.source}: FAILED for {period}: {'; '.join(window.errors) or 'nothing could be read'}")
             continue
         bad = f", {window.unreadable} kept as dead letters" if window.unreadable else ""
-        say(f"{window.source}: {window.records:,} records from {window.files:,} files{bad} ({period}, {window.state})")
-        for error in window.errors:
+        whence = f"from {window.files:,} files" if window.files else f"in {window.pages:,} answers"
+        say(f"{window.source}: {window.records:,} records {whence}{bad} ({period}, {window.state})")
+        for error in window.errors[:SHOWN]:
             say(f"{window.source}: {error}")
+        if len(window.errors) > SHOWN:
+            say(f"{window.source}: and {len(window.errors) - SHOWN} more (attestream source list)")
     if not done.windows:
         say("nothing to collect: no source is set up, or nothing is due (attestream source types shows what can be)")
     if done.checkpoint is not None:
@@ -83,7 +89,7 @@ def _folded(windows: Sequence[WindowRecord]) -> list[list[WindowRecord]]:
 
 
 def _empty(window: WindowRecord) -> bool:
-    return window.state == "complete" and not window.files and not window.errors
+    return window.state == "complete" and not window.files and not window.records and not window.errors
 
 
 def _forever(parts: Parts, roles: tuple[str, ...]) -> int:

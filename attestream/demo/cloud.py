@@ -19,7 +19,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 
-from attestream.demo.world import HOME_REGION
+from attestream.demo.world import ACCOUNT, HOME_REGION
 
 # moto accepts any credentials. These say what they are, and are passed on explicitly so that no real ones are looked for.
 ACCESS_KEY_ID = "AKIAEXAMPLE000000000"
@@ -67,7 +67,7 @@ class LocalS3:
     def __enter__(self) -> LocalS3:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         # The child needs no setting of ours; above all it must not see real AWS credentials.
-        environment = {"PATH": os.defpath, "HOME": str(self._log.parent), "LANG": "C.UTF-8"}
+        environment = {"PATH": os.defpath, "HOME": str(self._log.parent), "LANG": "C.UTF-8", "MOTO_ACCOUNT_ID": ACCOUNT}
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", _CHILD, _HOST],
@@ -88,14 +88,14 @@ class LocalS3:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._stop()
 
-    def client(self) -> Any:
-        """A boto3 S3 client for this server: explicit credentials, no proxy, names of buckets in the path."""
+    def client(self, service: str = "s3", region: str = HOME_REGION) -> Any:
+        """A boto3 client for this server: explicit credentials, no proxy, names of buckets in the path."""
         config = Config(proxies={}, s3={"addressing_style": "path"}, max_pool_connections=16, retries={"max_attempts": 2})
         session = botocore.session.Session(session_vars=_NOTHING_FROM_OUTSIDE)
         return boto3.session.Session(botocore_session=session).client(
-            "s3",
+            service,
             endpoint_url=self.endpoint,
-            region_name=HOME_REGION,
+            region_name=region,
             aws_access_key_id=ACCESS_KEY_ID,
             aws_secret_access_key=SECRET_ACCESS_KEY,
             config=config,

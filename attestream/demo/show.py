@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from attestream.console import collecting, counting, moment, say
 from attestream.demo.cloud import ACCESS_KEY_ID, SECRET_ACCESS_KEY, LocalS3
 from attestream.demo.deliver import DeliveredFile, to_bucket
 from attestream.demo.history import history, live_act
+from attestream.demo.organisation import Source, organisation
 from attestream.demo.receiver import Receiver
 from attestream.demo.world import HOME_REGION, demo_lists
 from attestream.errors import AttestreamError
@@ -56,12 +58,15 @@ class Stage:
 def play(stage: Stage, *, once: bool) -> None:
     """Play it from beginning to end; unless `once`, go on serving until interrupted."""
     _clear(stage.folder)
-    with LocalS3(stage.folder / "s3.log") as cloud, Receiver() as receiver:
+    with ExitStack() as stack:
+        cloud, receiver = stack.enter_context(LocalS3(stage.folder / "s3.log")), stack.enter_context(Receiver())
         say(f"1. A small organisation's cloud, simulated (seed {stage.seed}): two weeks of CloudTrail in a local S3")
         now = time.time_ns() // 1000
         cloud.make_bucket(BUCKET)
         _upload(cloud, list(history(stage.seed, now)), "uploading two weeks of log files")
-        _settings(stage, cloud.endpoint, receiver.url)
+        say("   … and its settings, Google Cloud, tickets, scanners' findings and a door system, behind small servers")
+        others = stack.enter_context(organisation(stage.folder, cloud))
+        _settings(stage, cloud.endpoint, receiver.url, others)
         _credentials(stage.folder)
         with opened(load(stage.config, {}), create=True) as parts:
             say("\n2. The service collects, judges, stores and seals all of it")
@@ -73,7 +78,7 @@ def play(stage: Stage, *, once: bool) -> None:
                 say(f"\n   In the cloud: {title}")
                 _upload(cloud, files, "uploading")
                 before = parts.store.clock()
-                _run(parts)
+                _run(parts, [SOURCE])
                 _changed(parts, before)
                 _alerts(receiver, parts)
             _proved(stage, parts)
@@ -91,7 +96,7 @@ def _clear(folder: Path) -> None:
     (folder / MARK).touch()
 
 
-def _settings(stage: Stage, endpoint: str, webhook: str) -> None:
+def _settings(stage: Stage, endpoint: str, webhook: str, others: Sequence[Source]) -> None:
     secret = stage.folder / "webhook.secret"
     secret.write_text(secrets.token_hex(32), encoding="ascii")
     secret.chmod(0o600)
@@ -105,7 +110,8 @@ def _settings(stage: Stage, endpoint: str, webhook: str) -> None:
                 "region": HOME_REGION,
                 "endpoint_url": endpoint,
                 "schedule": "10s",
-            }
+            },
+            *others,
         ],
         "mappings": {"lists": demo_lists()},
         "alerts": {
@@ -149,9 +155,9 @@ def _upload(cloud: LocalS3, files: Sequence[DeliveredFile], what: str) -> None:
     say(f"   {len(files):,} log files with {sum(f.records for f in files):,} records uploaded to s3://{BUCKET}")
 
 
-def _run(parts: Parts) -> None:
+def _run(parts: Parts, only: Sequence[str] = ()) -> None:
     with collecting() as bar:
-        done = run_once(parts, bar)
+        done = run_once(parts, bar, only)
     report(done)
     alert_role(parts).run_once()
 

@@ -10,6 +10,7 @@ from benchmarks.stages.collecting import collect
 from benchmarks.stages.drift import drift
 from benchmarks.stages.floor import floor
 from benchmarks.stages.matching import match
+from benchmarks.stages.sources import SOURCES
 from benchmarks.stages.storing import append, status
 from benchmarks.stages.streaming import stream
 from benchmarks.stages.whole import directory, worker
@@ -17,6 +18,7 @@ from benchmarks.stages.whole import directory, worker
 STAGES: Final[Mapping[str, Stage]] = {
     "floor": floor,
     "collect": collect,
+    **SOURCES,
     "stream": stream,
     "match": match,
     "append": append,

@@ -138,6 +138,9 @@ class _Proxied(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.do_GET()
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def _ask(self) -> tuple[int, dict[str, str], bytes]:
         size = int(self.headers.get("Content-Length") or 0)
         data = self.rfile.read(size) if size else None

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collectors.coverage import HOLE, MAX_CUTS, Times, covers, later_cuts
+from collectors.coverage import HOLE, MAX_CUTS, Times, covers, later_cuts, vouched
 from store.records import DAY, HOUR, MINUTE, Cover
 
 PART = "111122223333/eu-west-1"
@@ -93,3 +93,11 @@ def test_across_windows_nothing_joins_over_a_cut(good: set[int], cut: set[int], 
         before = max((other.end for other in found + found2 if other.end < cover.start), default=None)
         if cover.joins and before is not None and cover.start - before <= HOLE:
             assert not any(before < time < cover.start for time in known)
+
+
+def test_hours_that_digests_vouch_for_are_joined_where_they_meet_and_hold_no_cut() -> None:
+    hours = [(0, HOUR), (HOUR, 2 * HOUR), (3 * HOUR, 4 * HOUR), (4 * HOUR, 5 * HOUR), (0, HOUR)]
+    assert vouched(PART, hours, Times(), {}) == [Cover(PART, 0, 2 * HOUR), Cover(PART, 3 * HOUR, 5 * HOUR)]
+    assert vouched(PART, hours, Times(cut={HOUR + MINUTE}), {}) == [Cover(PART, 0, HOUR), Cover(PART, 3 * HOUR, 5 * HOUR)]
+    assert vouched(PART, hours, Times(), {PART: {"at": [5 * HOUR]}})[-1] == Cover(PART, 3 * HOUR, 4 * HOUR)
+    assert vouched(PART, [], Times(), {}) == []

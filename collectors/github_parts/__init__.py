@@ -1,0 +1,1 @@
+"""Reading GitHub: what source type github (collectors/github.py) is made of."""
