@@ -79,6 +79,7 @@ def _measure(name: str, settings: Mapping[str, Any], least: int) -> Measured:
 
 def _from_api(name: str, share: int, size: Size, folder: Path) -> Iterator[Measured]:
     count = max(60, size.files // share)
+    os.environ |= {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE000000000", "AWS_SECRET_ACCESS_KEY": TOKEN}  # the small servers check none
     with served(name, count) as address:
         yield _measure(name, _api(name, address, folder), count)
 
