@@ -358,7 +358,9 @@ def test_digests_that_stop_while_log_files_come_are_missing(world: World) -> Non
 
 @both
 @pytest.mark.parametrize(
-    "raw", [b"", b"no gzip", gzip.compress(b"[]"), gzip.compress(b'{"logFiles": 1}'), gzip.compress(b"{}{}")]
+    "raw",
+    [b"", b"no gzip", gzip.compress(b"[]", mtime=0), gzip.compress(b'{"logFiles": 1}', mtime=0), gzip.compress(b"{}{}", mtime=0)],
+    ids=["empty", "no-gzip", "a-list", "no-list-of-files", "two-documents"],
 )
 def test_a_digest_that_is_none_is_a_dead_letter_and_a_break(world: World, raw: bytes) -> None:
     world.hour()
