@@ -12,6 +12,7 @@ from typing import Any, Final
 from attestream.demo import account, google, tickets
 from attestream.demo.cloud import LocalS3
 from attestream.demo.servers.aws_config import ConfigServer
+from attestream.demo.servers.cloudtrail_lookup import CloudTrailServer
 from attestream.demo.servers.gcp_logging import GcpLoggingServer
 from attestream.demo.servers.gcp_rest import GcpRestServer
 from attestream.demo.servers.github import GithubServer
@@ -19,7 +20,7 @@ from attestream.demo.servers.jira import JiraServer
 from attestream.demo.servers.pagerduty import PagerdutyServer
 from attestream.demo.servers.securityhub import SecurityHubServer
 from attestream.demo.servers.servicenow import ServiceNowServer
-from attestream.demo.world import ACCOUNT, HOME_REGION, REGIONS
+from attestream.demo.world import ACCOUNT, HOME_REGION, REGIONS, SANDBOX_ACCOUNT
 from store.records import DAY
 from store.times import format_time
 
@@ -35,6 +36,7 @@ def organisation(folder: Path, cloud: LocalS3) -> Iterator[list[Source]]:
     account.furnish(cloud.client)
     with ExitStack() as stack:
         yield [
+            _sandbox(stack),
             {"name": "aws", "type": "aws-account", "resources": list(account.READ), **_regions(), **_aws(cloud.endpoint)},
             *_google(stack, folder, since),
             *_tickets(stack, folder, since),
@@ -49,6 +51,17 @@ def _secret(folder: Path, name: str) -> tuple[str, str]:
     file.touch(mode=0o600)
     file.write_text(value, encoding="ascii")
     return value, str(file)
+
+
+def _sandbox(stack: ExitStack) -> Source:
+    """An account without a trail, read by LookupEvents."""
+    server = stack.enter_context(CloudTrailServer(SANDBOX_ACCOUNT, regions=(HOME_REGION,)))
+    for number in range(60):
+        name = ("DescribeInstances", "GetBucketPolicy", "ListUsers")[number % 3]
+        server.put(name, ago=900.0 + number * 1200.0, region=HOME_REGION)
+    since = format_time(time.time_ns() // 1000 - DAY)
+    more = {"regions": [HOME_REGION], "since": since, "requests_per_second": 20, **_aws(server.url)}
+    return {"name": "sandbox", "type": "cloudtrail-lookup", **more}
 
 
 def _regions() -> dict[str, Any]:

@@ -17,6 +17,7 @@ DAY = 24 * HOUR
 
 ACCOUNT = "111122223333"
 SUPPLIER_ACCOUNT = "444455556666"  # watches our uptime, by contract
+SANDBOX_ACCOUNT = "222233334444"  # for trying things; it has no trail of its own
 FOREIGN_ACCOUNT = "999988887777"  # nobody knows whose this is
 
 HOME_REGION = "eu-central-1"
