@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 import httpx2
 
 from collectors.base import CollectorError
+from collectors.deadline import Deadline, bound
 from collectors.gz import Limits, plain, unzip
 from collectors.json_text import strict
 from collectors.rate import Rate
@@ -96,6 +97,7 @@ class Api:
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
     _client: httpx2.Client | None = field(default=None, init=False)
+    _deadline: Deadline = field(default_factory=Deadline, init=False)
 
     def get(self, path: str, query: Mapping[str, str | int] | None = None) -> Answer:
         """GET below the base; `path` begins with a slash, or is a URL that the API itself gave. Raises ApiError."""
@@ -137,7 +139,7 @@ class Api:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "attestream", **self.headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        until = time.monotonic() + self.patience.whole
+        self._deadline.until = until = time.monotonic() + self.patience.whole
         with self._http().stream(method, url, params=query, content=body, headers=headers) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
             if 300 <= response.status_code < 400 and response.status_code != 304:
@@ -159,6 +161,7 @@ class Api:
         if self._client is None:
             timeout = httpx2.Timeout(self.patience.read, connect=self.patience.connect)
             self._client = httpx2.Client(timeout=timeout, follow_redirects=False)
+            bound(self._client, self._deadline)
         return self._client
 
     def _url(self, path: str) -> str:

@@ -22,6 +22,9 @@ MAX_RECORD: Final = 5_000_000
 MAX_DEPTH: Final = 64
 """Levels of brackets, the record's own counted."""
 
+MAX_VALUES: Final = 1_000_000
+"""Values that one document may hold, counted by its commas and brackets: a list of nothing costs 30 times its bytes."""
+
 _LATEST: Final = parse_time("2100-01-01T00:00:00Z")
 _COLON_APART: Final = re.compile(rb'"[ \t\r\n]++:')
 _DECODE: Final = msgspec.json.Decoder().decode
@@ -57,7 +60,7 @@ def quick(data: bytes) -> Any:
     `":`. If the value holds as many, none was lost, hence none stood twice. Strings that hold `":` only make the count too
     high, and the answer None.
     """
-    if _COLON_APART.search(data):
+    if _too_many(data) or _COLON_APART.search(data):
         return None
     try:
         value = _DECODE(data)
@@ -87,8 +90,15 @@ def _names_in_list(items: list[Any]) -> int:
     return count
 
 
+def _too_many(data: bytes) -> bool:
+    """Would the value take many times the memory of its bytes?"""
+    return len(data) > MAX_VALUES and data.count(b",") + data.count(b"[") + data.count(b"{") > MAX_VALUES
+
+
 def parse(data: bytes) -> Any:
     """Decode one JSON document strictly. Raises Unreadable with the reason."""
+    if _too_many(data):
+        raise Unreadable(f"holds more than {MAX_VALUES} values")
     try:
         return _PARSER.decode(data.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -171,6 +171,8 @@ def _found(parts: Parts) -> None:
     for finding in sorted(findings, key=lambda f: f.since):
         word = {"not-satisfied": "OPEN  ", "closed": "closed", "satisfied": "said  "}.get(str(finding.state), str(finding.state))
         say(f"   {word} {moment(finding.since)[:16]}  {finding.title}: {short(finding.subject)} ({' '.join(finding.controls)})")
+    alive = sorted((c.id for c in parts.catalogue if states[c.id].last_evidence is not None), key=_order)
+    say(f"   evidence is kept for {len(alive)} of them: {' '.join(alive)}")
     for coverage in parts.query.coverage(SOURCE):
         holes = [(a[1], b[0]) for a, b in zip(coverage.stretches, coverage.stretches[1:], strict=False)]
         for start, end in holes:
@@ -180,6 +182,10 @@ def _found(parts: Parts) -> None:
     if quiet is not None:
         needs = " or ".join(quiet.needs) or "an attestation"
         say(f"   not assessed, e.g. {quiet.id} {quiet.title}: no source for it: {needs} would speak")
+
+
+def _order(control: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in control.split(".")[1:])
 
 
 def near(path: Path) -> Path:

@@ -34,8 +34,10 @@ def jira(server: JiraServer) -> None:
 def servicenow(server: ServiceNowServer) -> None:
     """Changes: one that was approved by another person, one that is on its way."""
     now = server.clock()
-    done = server.create("change_request", at=now - 3 * _DAY, short_description="Rotate the orders database's password")
-    server.close("change_request", done, at=now - 2 * _DAY)
+    what = "Rotate the orders database's password"
+    done = server.create("change_request", at=now - 3 * _DAY, short_description=what, type="normal", approval="approved")
+    server.change("change_request", done, at=now - 3 * _DAY + 600, backout_plan="Put the old one back from the vault")
+    server.change("change_request", done, at=now - 2 * _DAY, state="3", active="false", close_code="successful")
     server.create("change_request", at=now - 5 * _HOUR, short_description="New firewall between shop and billing")
     broken = server.create("incident", at=now - 4 * _DAY, short_description="Mail gateway down", by="t.ferrari")
     server.close("incident", broken, at=now - 4 * _DAY + 2 * _HOUR)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -223,3 +225,33 @@ def test_a_rate_is_one_for_all_threads() -> None:
     for thread in threads:
         thread.join()
     assert time.monotonic() - began >= 0.05
+
+
+@pytest.mark.parametrize(
+    "head",
+    [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;"],
+    ids=["headers", "interim-answers", "chunk-extensions"],
+)
+def test_whatever_drips_for_ever_ends(head: bytes) -> None:
+    drips = head if head.startswith(b"HTTP/1.1 100") else b"x"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        stop = threading.Event()
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                connection, _ = server.accept()
+                with connection:
+                    connection.sendall(head)
+                    while not stop.wait(0.02):
+                        connection.sendall(drips)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        api = Api("Example", f"http://127.0.0.1:{server.getsockname()[1]}", dict, Patience(1, 20, 20, 0.5), Rate(1e6))
+        try:
+            with pytest.raises(ApiError, match="cannot be reached or broke off"):
+                api.get("/")
+        finally:
+            stop.set()
+            api.close()
+            thread.join(60)

@@ -67,3 +67,10 @@ def test_identity_and_time() -> None:
 def test_size_is_bounded() -> None:
     with pytest.raises(Unreadable, match="at most"):
         check(b'{"eventID":"' + b"a" * MAX_RECORD + b'","eventTime":"1970-01-01T00:00:01Z"}')
+
+
+def test_a_list_of_very_many_nothings_is_refused_before_it_is_made() -> None:
+    for data in (b'{"a":[' + b"[]," * 600_000 + b"1]}", b'{"a":[' + b"1," * 1_000_001 + b"1]}"):
+        with pytest.raises(Unreadable, match="more than 1000000 values"):
+            parse(data)
+        assert quick(data) is None
