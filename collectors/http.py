@@ -93,7 +93,7 @@ class Api:
     headers: Callable[[], Mapping[str, str]]
     patience: Patience = Patience()
     rate: Rate = field(default_factory=lambda: Rate(10.0))
-    limit: int = 32 * 1024 * 1024
+    limit: int = 16 * 1024 * 1024
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.time
     _client: httpx2.Client | None = field(default=None, init=False)
@@ -139,6 +139,8 @@ class Api:
         headers = {"Accept": "application/json", "Accept-Encoding": "gzip", "User-Agent": "attestream", **self.headers()}
         if body is not None:
             headers["Content-Type"] = "application/json"
+        if not all(value.isascii() and value.isprintable() for value in headers.values()):
+            raise ApiError(self.what, "credentials", 0, "not asked: they hold a sign that no token has")
         self._deadline.until = until = time.monotonic() + self.patience.whole
         with self._http().stream(method, url, params=query, content=body, headers=headers) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
@@ -148,7 +150,7 @@ class Api:
             if zipped not in ("identity", "gzip", ""):
                 raise ApiError(self.what, "nonsense", response.status_code, "an encoding that was not asked for")
             chunks = _timely(response.iter_raw(), until)
-            limits = Limits(self.limit, ratio=1100)
+            limits = Limits(self.limit, ratio=200)
             try:
                 content = b"".join((unzip if zipped == "gzip" else plain)(chunks, limits))
             except Unreadable as error:

@@ -122,7 +122,14 @@ class Search:
         """
         walk = _Walk(_minute(start), settled)
         empty = 0
+        asked: set[tuple[int, str | int]] = set()
         while True:
+            if walk.after is None:
+                asked.clear()
+            elif (walk.low, walk.after) in asked:
+                raise ApiError(self.api.what, "nonsense", 200, "pages that lead back to themselves")
+            else:
+                asked.add((walk.low, walk.after))
             back = walk.after - 1 if isinstance(walk.after, int) else walk.after
             page = self.page(self._asked(condition, walk.low), back)
             fresh = walk.take(page, self.api.what)
@@ -159,6 +166,8 @@ class Search:
             raise ApiError(self.api.what, "refused", answer.status, f"{answer.status}, with warnings about the jql")
         if self.edition == "data-center":
             at = int(after or 0) + len(issues)
+            if not issues and isinstance(total, int) and at < total:
+                raise ApiError(self.api.what, "nonsense", answer.status, f"a count of {total} issues and none of them")
             return Page(issues, at if issues and isinstance(total, int) and at < total else None, len(answer.body))
         if not (token is None or isinstance(token, str)) or (last is False and not token) or (token and token == after):
             raise ApiError(self.api.what, "nonsense", answer.status, "no token of a further page")

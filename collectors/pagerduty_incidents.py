@@ -178,11 +178,12 @@ class Incidents:
             return
         self._read.add(name)
         path, subject = f"/incidents/{quote(name, safe='')}", f"{self.host}/incidents/{shown(name)}"
+        data = b""
         try:
             data = self.account.one(path, "incident")
             entries = list(dict.fromkeys(self.account.follow(f"{path}/log_entries?is_overview=false", "log_entries")))
         except (ApiError, TooMany) as error:
-            if isinstance(error, ApiError) and error.kind == "missing":
+            if isinstance(error, ApiError) and error.kind == "missing" and not data:  # the log may be missing by itself
                 self._forget(name)
                 yield gone(self.window, KIND, subject, self.clock(), account=self.host)
                 return

@@ -26,6 +26,8 @@ from store.times import format_time
 OLDEST: Final = 946_684_800_000_000
 """2000-01-01, before there was a ServiceNow: where to ask from for everything."""
 PAGE: Final = 100
+MAX_HIDDEN_PAGES: Final = 1000
+"""Pages in a row of nothing but rows that are not shown, after which the count is not believed."""
 TRIES: Final = 3
 """Times that a page which lacks rows is asked for: a row may have changed between its count and its list."""
 
@@ -113,6 +115,8 @@ class Table:
             sound = [row for row in page.rows if not row.fault]
             if any(time_text(row.updated) < low for row in sound):
                 raise SourceUnreadable(f"{self._what} answered with rows from before the time asked for: not believed")
+            if behind and any(row.sys_id <= behind for row in sound):
+                raise SourceUnreadable(f"{self._what} answered with rows that were not asked for: its answer is not believed")
             fresh = tuple(row for row in page.rows if row.fault or _mark(row) not in known)
             yield Rows(fresh, page.total, page.hidden, page.size)
             last = sound[-1] if sound else None
@@ -154,12 +158,13 @@ class Table:
         """Pages of nothing but hidden rows are passed."""
         query = "^".join([*([self.query] if self.query else []), condition, order])
         hidden = offset = size = 0
-        while True:
+        for _ in range(MAX_HIDDEN_PAGES):
             page = self._steady(query, offset)
             hidden, size = hidden + page.hidden, size + page.size
             offset += self.limit
             if page.rows or offset >= page.total:
                 return Rows(page.rows, page.total if page.rows else 0, hidden, size)
+        raise ApiError(self._what, "nonsense", 200, f"{MAX_HIDDEN_PAGES} pages of rows that it does not show")
 
     def _steady(self, query: str, offset: int) -> Rows:
         page = self._ask(query, offset)

@@ -122,6 +122,14 @@ def test_a_wait_too_long_ends_the_run(api: Api, httpserver: HTTPServer, slept: l
     assert (error.value.kind, slept) == ("throttled", [])
 
 
+@pytest.mark.parametrize("token", ["tök€n", "a\nb", "x\x00"])
+def test_a_token_that_no_header_can_carry_is_said_and_not_shown(api: Api, httpserver: HTTPServer, token: str) -> None:
+    api.headers = lambda: {"Authorization": f"Bearer {token}"}
+    with pytest.raises(ApiError, match="does not accept the credentials") as error:
+        api.get("/things")
+    assert (token in str(error.value), httpserver.log) == (False, [])
+
+
 def test_a_redirect_is_not_followed(api: Api, httpserver: HTTPServer) -> None:
     scripted(httpserver, Response(b"", 302, {"Location": "https://elsewhere.example/"}))
     with pytest.raises(ApiError, match="a redirect"):

@@ -6,6 +6,7 @@ import json
 import time
 import tracemalloc
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -615,3 +616,36 @@ def test_a_token_that_leads_nowhere_ends() -> None:
     search = Search(Circle(0), "cloud", "", ("summary",))  # type: ignore[arg-type]
     with pytest.raises(ApiError):
         list(search.walk("", OLDEST, OLDEST))
+
+
+@pytest.mark.parametrize("edition", ["cloud", "data-center"])
+def test_pages_that_lead_back_to_themselves_fail_the_window(edition: Any, folder: Path) -> None:
+    """Tokens in a circle; one issue more in the count than is ever shown."""
+
+    class Circular(JiraServer):
+        def reply(self, asked: Asked) -> Reply:
+            body = asked.json()
+            turn = {"": "a", "a": "b", "b": "a"}[str(body.pop("nextPageToken", None) or "")]
+            reply = super().reply(replace(asked, body=json.dumps(body).encode()))
+            if "/search" not in asked.path or not reply.value.get("issues"):
+                return reply
+            more = {"nextPageToken": turn, "isLast": False} if edition == "cloud" else {"total": reply.value["total"] + 1}
+            return Reply(reply.status, {**reply.value, **more})
+
+    with Circular(edition, TOKEN) as server:
+        server.create("SEC", "alone")
+        records = rig_of(server, folder).run()
+    assert records[-1].state == "failed"
+    assert "lead back to themselves" in records[-1].errors[-1]
+
+
+def test_a_count_without_its_issues_is_not_nothing(folder: Path) -> None:
+    class Empty(JiraServer):
+        def reply(self, asked: Asked) -> Reply:
+            reply = super().reply(asked)
+            return Reply(200, {**reply.value, "issues": [], "total": 100}) if asked.path.endswith("/search") else reply
+
+    with Empty("data-center", TOKEN) as server:
+        records = rig_of(server, folder, since="2026-11-20T00:00:00Z").run()
+    assert records
+    assert not any(record.state == "complete" for record in records)

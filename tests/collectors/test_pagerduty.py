@@ -221,6 +221,18 @@ def test_an_open_one_that_is_gone_is_said_to_be(server: PagerdutyServer, begin: 
     assert seen(rig)["PA"] == {"_gone": True}
 
 
+def test_a_log_that_is_not_there_makes_no_incident_gone(server: PagerdutyServer, begin: Begin) -> None:
+    server.trigger("PA", server.clock() - 7000)
+    real, log = server.answer, "/incidents/PA/log_entries"
+    server.answer = lambda asked: Reply(404, {}) if asked.path == log else real(asked)  # type: ignore[method-assign]
+    rig = begin()
+    assert not complete(rig.run())
+    assert not [event for event in rig.stream.events if b"_gone" in event.payload]
+    server.answer = real  # type: ignore[method-assign]
+    assert complete(rig.run())
+    assert set(seen(rig)) == {"PA"}
+
+
 # -- refused, throttled, broken
 
 

@@ -586,3 +586,23 @@ def test_any_number_of_rows_takes_the_same_memory(count: int) -> None:
         tracemalloc.stop()
     assert found == count
     assert peak < 20_000_000
+
+
+@pytest.mark.parametrize("total", [150, 10**14])
+def test_an_instance_that_passes_the_question_over_fails_the_window(folder: Path, total: int) -> None:
+    class Deaf(ServiceNowServer):
+        """Answers the same rows of one second, or none, whatever is asked, and counts many."""
+
+        def answer(self, asked: Asked) -> Reply:
+            reply = super().answer(asked)
+            if asked.path.endswith("/table/incident"):
+                rows = [] if total > 150 else sorted(self.tables["incident"].values(), key=lambda row: row["sys_id"])[:4]
+                return Reply(200, {"result": rows}, {"X-Total-Count": str(total)})
+            return reply
+
+    with Deaf(password=PASSWORD, token=TOKEN) as server:
+        for _ in range(4):
+            server.create("incident", at=server.clock() - 600)
+        [record] = rig_of(server, folder, since="2026-01-01T00:00:00Z").run()[:1]
+        assert record.state != "complete"
+        assert record.errors
