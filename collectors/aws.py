@@ -129,12 +129,15 @@ def _descriptions(path: str | None) -> Any:
 
 
 def faults(*more: type[Exception]) -> tuple[type[Exception], ...]:
-    """The exceptions by which the SDK reports a failed call or a broken body, and `more`."""
+    """The exceptions by which the SDK reports a failed call or a broken body (a few operations it parses by ElementTree, and lets
+    its errors out), and `more`."""
+    from xml.etree.ElementTree import ParseError
+
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.parsers import ResponseParserError
     from urllib3.exceptions import HTTPError
 
-    return BotoCoreError, ClientError, ResponseParserError, HTTPError, OSError, *more
+    return BotoCoreError, ClientError, ResponseParserError, HTTPError, ParseError, OSError, *more
 
 
 _CREDENTIALS: Final = (

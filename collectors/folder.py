@@ -27,6 +27,7 @@ _BEGINNING: Final = parse_time("2013-11-01T00:00:00Z")  # before cloud logs were
 _NOT_OURS: Final = "lost+found"  # the file system's own, closed to everybody
 _STEP: Final = 256 * 1024
 _LEADS_OUT: Final = "is a link that leads out of the source's directory: remove it, or set follow_links: true if it is meant"
+_SHARED: Final = "has another name elsewhere (a hard link): copy it instead, or set follow_links: true if it is meant"
 _REASONS: Final = {
     errno.EACCES: "permission denied: the service's user needs to read it (chmod, chown or an ACL)",
     errno.EPERM: "permission denied: the service's user needs to read it (chmod, chown or an ACL)",
@@ -70,8 +71,11 @@ def opened(listed: Listed, inside: Path | None = None) -> Iterator[Delivered]:
     except OSError as error:
         raise Refused(reason(error)) from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise Refused("is not a regular file: move it away")
+        if inside is not None and status.st_nlink > 1:  # its other name may lie where whoever made the link cannot read
+            raise Refused(_SHARED)
         if inside is not None and not _lies_in(f"/proc/self/fd/{descriptor}", listed.key, inside):
             raise Refused(_LEADS_OUT)
         yield _OpenFile(descriptor, listed.version)

@@ -159,14 +159,16 @@ class Search:
             issues = tuple(read(raw) for raw in elements(parts["issues"]))
             token, last = strict(parts.get("nextPageToken", b"null")), strict(parts.get("isLast", b"null"))
             total = strict(parts["total"]) if self.edition == "data-center" else 0
-            warned = strict(parts.get("warningMessages", b"null"))
+            warned = strict(parts.get("warningMessages", b"null")) or strict(parts.get("errorMessages", b"null"))
         except (Unreadable, KeyError, RecursionError) as error:
             raise ApiError(self.api.what, "nonsense", answer.status, "no list of issues") from error
         if warned:  # part of the query was passed over
-            raise ApiError(self.api.what, "refused", answer.status, f"{answer.status}, with warnings about the jql")
+            raise ApiError(self.api.what, "refused", answer.status, f"{answer.status}, with warnings or errors")
         if self.edition == "data-center":
             at = int(after or 0) + len(issues)
-            if not issues and isinstance(total, int) and at < total:
+            if not isinstance(total, int) or total < 0:
+                raise ApiError(self.api.what, "nonsense", answer.status, "no count of issues")
+            if not issues and at < total:
                 raise ApiError(self.api.what, "nonsense", answer.status, f"a count of {total} issues and none of them")
             return Page(issues, at if issues and isinstance(total, int) and at < total else None, len(answer.body))
         if not (token is None or isinstance(token, str)) or (last is False and not token) or (token and token == after):

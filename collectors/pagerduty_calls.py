@@ -61,6 +61,7 @@ class Account(Calls):
                 raise TooMany
             yield from page.items
             if not page.more:
+                self._whole(page, offset, member)
                 return
             offset += PER_PAGE
 
@@ -72,10 +73,17 @@ class Account(Calls):
             page = self.page(path, member, offset)
             yield from page.items
             if not page.more:
+                self._whole(page, offset, member)
                 break
             offset += PER_PAGE
         for back in range(offset, -1, -PER_PAGE) if offset else ():
             yield from self.page(path, member, back).items
+
+    def _whole(self, page: Page, offset: int, member: str) -> None:
+        """Raises ApiError where the last page ends before what was counted."""
+        if page.total is not None and offset + len(page.items) < page.total:
+            words = f"a count of {page.total} {member}, of which it shows {offset + len(page.items)}"
+            raise ApiError(self.api.what, "nonsense", 200, words)
 
     def one(self, path: str, member: str) -> bytes:
         """The object `member` of an answer. Raises ApiError."""

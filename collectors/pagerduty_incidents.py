@@ -153,7 +153,7 @@ class Incidents:
         try:
             for item in self.account.every(_OPEN, "incidents"):
                 if (name := text(item, "id")) is not None:
-                    yield from self._incident(name)
+                    yield from self._incident(name, listed=True)
         except (ApiError, TooMany) as error:
             words = "there are more than 10,000 of them, and pages reach no further" if isinstance(error, TooMany) else str(error)
             self._wrong("open incidents", words)
@@ -172,8 +172,8 @@ class Incidents:
             yield from self._incident(name)
         self.followed = now
 
-    def _incident(self, name: str) -> Iterator[Event]:
-        """One incident as it is now, once a window."""
+    def _incident(self, name: str, *, listed: bool = False) -> Iterator[Event]:
+        """One incident as it is now, once a window. `listed`: it has just been shown among others, so it cannot be gone."""
         if name in self._read:
             return
         self._read.add(name)
@@ -183,7 +183,7 @@ class Incidents:
             data = self.account.one(path, "incident")
             entries = list(dict.fromkeys(self.account.follow(f"{path}/log_entries?is_overview=false", "log_entries")))
         except (ApiError, TooMany) as error:
-            if isinstance(error, ApiError) and error.kind == "missing" and not data:  # the log may be missing by itself
+            if isinstance(error, ApiError) and error.kind == "missing" and not (data or listed):  # the log alone may be missing
                 self._forget(name)
                 yield gone(self.window, KIND, subject, self.clock(), account=self.host)
                 return

@@ -17,7 +17,7 @@ from collectors.base import Report, Window
 from collectors.delivered import Delivered
 from collectors.delivered_reader import Unfinished
 from collectors.fields import as_text, moment, short
-from collectors.gz import Limits, plain, unzip
+from collectors.gz import MAGIC, Limits, plain, unzip
 from collectors.json_object import json_object
 from collectors.json_text import attach
 from collectors.lines import lines
@@ -31,7 +31,6 @@ from store.text import clean_attribute
 
 MAX_BROKEN: Final = 1000
 """Elements that are not understood after which a file is given up."""
-_GZIP: Final = b"\x1f\x8b"
 _OPEN_LIST, _OPEN_OBJECT = b"[{"
 _PROVIDER: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _UID: Final = re.compile(r"prowler-([a-z][a-z0-9_]{0,31})-")
@@ -65,10 +64,11 @@ def read_finding(value: Mapping[str, Any], now: int) -> Finding:
     resource: Mapping[str, Any] = named[0] if named else {}
     account = short(as_text(value, "cloud", "account", "uid"))
     region = short(as_text(value, "cloud", "region") or as_text(resource, "region") or as_text(resource, "namespace"))
-    name = as_text(resource, "uid") or uid
+    name = f"{found} {uid}" if (found := as_text(resource, "uid")) else uid  # several findings may be about one resource
+    name = name if code in name else f"{name} {code}"
     return Finding(
         provider=_provider(value, uid),
-        subject=clean_attribute(f"{name} {code}" if account in name and region in name else f"{account}/{region}/{name} {code}"),
+        subject=clean_attribute(name if account in name and region in name else f"{account}/{region}/{name}"),
         time=_time(value, now),
         account=account,
         region=region,
@@ -131,7 +131,7 @@ class ProwlerFiles:
         """Yield the findings. See FileForm."""
         if listed.size > self.limits.size:
             raise Unreadable(f"is {listed.size} bytes as delivered; at most {self.limits.size} are read (max_file_size)")
-        unfold = unzip if next(delivered.chunks(), b"")[:2] == _GZIP else plain
+        unfold = unzip if next(delivered.chunks(), b"")[:2] == MAGIC else plain
         text = Text(unfold(delivered.chunks(), self.limits))
         opened = text.peek()
         if opened is None:

@@ -7,9 +7,11 @@ asked for again; what was published by then is recognised by its ids.
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import PurePath
 from time import time_ns
 from typing import Final, Literal
 
@@ -182,7 +184,7 @@ class _Run:
         """Read and publish one window; return why it failed, "" if it did not."""
         self.progress.describe(f"{window.source}: to {format_time(window.end)}")
         try:
-            for events in _chunks(self.collector.collect(window, report), self.stop):
+            for events in _chunks(_guarded(self.collector.collect(window, report)), self.stop):
                 sent.add(self.stream.publish(events), events)
                 self.progress.advance(events=len(events))
         except SourceUnreadable as error:
@@ -219,6 +221,20 @@ class _Run:
         """Publish the record, after everything of its attempt, and only then finish the attempt."""
         self.stream.publish([window_event(record, self.clock())])
         self.ledger.finish(record.attempt, self.epoch, record, cursor)
+
+
+def _guarded(events: Iterator[Event]) -> Iterator[Event]:
+    """What a collector yields; whatever stops it fails its window, with words that hold nothing of what it read."""
+    try:
+        yield from events
+    except (SourceUnreadable, GeneratorExit):
+        raise
+    except CollectorError as error:
+        raise SourceUnreadable(str(error)) from error
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{type(error).__name__} in {PurePath(last.filename).name} line {last.lineno}"
+        raise SourceUnreadable(f"a defect of the collector stopped it ({place}): please report it") from error
 
 
 def _chunks(events: Iterator[Event], stop: threading.Event) -> Iterator[list[Event]]:

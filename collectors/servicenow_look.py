@@ -84,7 +84,7 @@ class Look:
 
     def _table(self, table: Table, agreed: Conventions, start: int, ones: OpenOnes, told: _Told) -> Iterator[Event]:
         start -= self.overlap
-        again = self.looked - self.follow
+        again = max(OLDEST, self.looked - self.follow)
         # 1. What changed in the period; in the latest window that is among what comes again, if the period is not longer.
         if not self.window.latest or start < again:
             condition = f"sys_updated_on<={time_text(self.window.end)}"

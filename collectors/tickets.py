@@ -221,7 +221,7 @@ class TicketSettings(SourceSettings):
 
     lateness: Duration = 0
     overlap: Annotated[Duration, Field(ge=2 * MINUTE, le=DAY)] = 5 * MINUTE
-    follow: Annotated[Duration, Field(ge=0)] = 30 * DAY
+    follow: Annotated[Duration, Field(ge=0, le=3650 * DAY)] = 30 * DAY
     read_timeout: float = Field(default=30.0, gt=0, le=300)
     max_attempts: int = Field(default=5, ge=1, le=20)
     requests_per_second: float = Field(default=10.0, gt=0, le=1000)

@@ -19,7 +19,7 @@ from collectors.json_text import elements, members
 from collectors.unreadable import Unreadable
 
 PER_PAGE: Final = 100
-MAX_PAGES: Final = 100_000
+MAX_PAGES: Final = 10_000
 MAX_SAID: Final = 500
 _LINK: Final = re.compile(r"<([^<>]*)>([^<>]*)")
 _REL: Final = re.compile(r';\s*rel="?(next|last)"?')

@@ -17,7 +17,7 @@ from collectors.tickets import moment
 from store.records import SECOND
 from store.times import format_time
 
-_STUCK: Final = 100_000
+_STUCK: Final = 10_000
 
 
 @dataclass(slots=True)

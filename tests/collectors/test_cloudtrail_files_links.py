@@ -57,3 +57,14 @@ def test_a_file_changed_for_a_link_after_it_was_listed_is_not_read(logs: Path) -
     (logs / NAME).symlink_to(logs.parent / "secret.pem")
     with pytest.raises(Refused, match="leads out"), opened(listed, logs):
         pass
+
+
+def test_a_file_with_another_name_elsewhere_is_refused_unless_it_is_meant(logs: Path) -> None:
+    """A hard link shows what its maker could not read."""
+    os.link(logs.parent / "secret.pem", logs / NAME)
+    [listed] = list(scan(logs, parse_name))
+    assert isinstance(listed, Listed)
+    with pytest.raises(Refused, match="a hard link"), opened(listed, logs):
+        pass
+    with opened(listed) as delivered:
+        assert b"".join(delivered.chunks()) == b"not a log"

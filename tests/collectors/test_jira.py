@@ -456,7 +456,7 @@ def test_a_search_that_warns_has_not_understood_all(server: JiraServer, folder: 
     server.__class__ = Warning_
     records = rig_of(server, folder).run()
     assert [record.state for record in records] == ["failed"]
-    assert "with warnings about the jql" in records[0].errors[0]
+    assert "with warnings or errors" in records[0].errors[0]
 
 
 def test_throttling_is_waited_for(server: JiraServer, folder: Path) -> None:

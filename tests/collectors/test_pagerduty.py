@@ -233,6 +233,16 @@ def test_a_log_that_is_not_there_makes_no_incident_gone(server: PagerdutyServer,
     assert set(seen(rig)) == {"PA"}
 
 
+@pytest.mark.parametrize("path", ["/log_entries", "/incidents"])
+def test_a_list_that_shows_fewer_than_it_counts_is_not_believed(server: PagerdutyServer, begin: Begin, path: str) -> None:
+    server.trigger("PA", server.clock() - 7000)
+    real, member = server.answer, path.strip("/")
+    lie = {member: [], "more": False, "total": 250}
+    server.answer = lambda asked: Reply(200, lie) if asked.path == path else real(asked)  # type: ignore[method-assign]
+    records = begin().run()
+    assert not complete(records)
+
+
 # -- refused, throttled, broken
 
 

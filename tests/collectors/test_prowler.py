@@ -70,7 +70,7 @@ def test_a_finding_is_an_observation_with_its_exact_bytes(site: Site) -> None:
     [event] = site.read()
     assert event.payload == raw
     assert event.type == "finding.aws.prowler"
-    assert event.subject == f"{ACCOUNT}/eu-west-1/arn:aws:s3:::bucket-7 s3_bucket_public_access"
+    assert event.subject == f"arn:aws:s3:::bucket-7 prowler-aws-s3_bucket_public_access-{ACCOUNT}-eu-west-1-bucket-7"
     assert (event.account, event.region) == (ACCOUNT, "eu-west-1")
     assert event.time == micros("2025-11-20T10:00:07Z")
     assert event.collected_at > event.time
@@ -82,6 +82,17 @@ def test_a_finding_is_an_observation_with_its_exact_bytes(site: Site) -> None:
     assert not record.covers
 
 
+def test_two_findings_about_one_resource_are_two_subjects(site: Site) -> None:
+    """Checks of access keys name the user's ARN and tell the keys apart in the finding's uid alone."""
+    user = {"uid": f"arn:aws:iam::{ACCOUNT}:user/alice", "name": "alice", "region": "us-east-1"}
+    keys = [
+        finding(number, status_code=status, resources=[user], finding_info={"uid": f"prowler-aws-key-{number}"})
+        for number, status in enumerate(("FAIL", "PASS"))
+    ]
+    site.put("a.ocsf.json", written(*keys))
+    assert len({event.subject for event in site.read()}) == 2
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -89,6 +100,7 @@ def test_a_finding_is_an_observation_with_its_exact_bytes(site: Site) -> None:
         ("list.ocsf.json.gz", gzip.compress(written(*map(finding, range(3))))),
         ("spaced.ocsf.json", b" \r\n[ " + b" ,\n".join(json.dumps(finding(n)).encode() for n in range(3)) + b" ] \n"),
     ],
+    ids=["lines", "list", "spaced"],
 )
 def test_lists_and_lines_are_read_alike(site: Site, name: str, content: bytes) -> None:
     site.put(name, content)
@@ -227,6 +239,7 @@ def test_a_scan_that_broke_off_becomes_a_dead_letter(site: Site, content: bytes)
         (b"[,]", "a comma in its list"),
         (gzip.compress(written(finding(1)))[:-5], "cut short"),
     ],
+    ids=["html", "more", "comma", "cut"],
 )
 def test_a_file_of_another_form_is_a_dead_letter(site: Site, content: bytes, reason: str) -> None:
     site.put("a.ocsf.json", content)

@@ -68,7 +68,7 @@ def good(text: str = "") -> bytes:
     return f'{{"eventID":"a","eventTime":"{TIME}"{text}}}'.encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(documents(), st.integers(1, 60))
 def test_slices_are_exact_in_order_and_independent_of_chunks(document: tuple[bytes, list[bytes]], size: int) -> None:
     data, expected = document
@@ -79,7 +79,7 @@ def test_slices_are_exact_in_order_and_independent_of_chunks(document: tuple[byt
     assert [item.id for item in found if isinstance(item, Record)] == [f"id-{at}" for at in range(len(expected))]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.binary(max_size=60) | documents().map(lambda d: d[0]), st.data())
 def test_hostile_bytes_give_records_or_unreadable_and_the_same_for_every_chunking(data: bytes, draw: st.DataObject) -> None:
     at = draw.draw(st.integers(0, len(data)))

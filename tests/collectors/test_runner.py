@@ -328,3 +328,14 @@ def test_a_part_that_is_not_complete_enumerates_nothing(stream: Any, ledger: Any
 
     [record] = run(Scripted(act=parts), stream, ledger)
     assert [(part.part, part.enumerates) for part in record.parts] == [("a", True), ("b", False)]
+
+
+def test_a_defect_of_a_collector_fails_its_window_and_says_nothing_of_what_it_read(stream: Any, ledger: Any) -> None:
+    def stumble(_number: int, _window: Window, _report: Report) -> None:
+        raise ValueError("canary of a payload")
+
+    [record] = run(Scripted(act=stumble), stream, ledger)
+    assert record.state == "failed"
+    assert "ValueError in test_runner.py" in record.errors[-1]
+    assert "canary" not in repr(record)
+    assert stream.log[-1] == "finish"

@@ -63,6 +63,18 @@ def test_what_protects_a_bucket_is_read(world: World) -> None:
     assert value["LifecycleConfiguration"]["Rules"][0]["Expiration"] == {"Days": 30}
 
 
+def test_a_location_that_breaks_off_does_not_stop_the_rest(world: World) -> None:
+    """The SDK parses this answer by itself, and lets the error of its XML library out."""
+    name = f"cut-{world.account}"
+    bucket(world, name)
+    cut = b'<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint xmlns="http://s3.amaz'
+    world.answer(lambda asked: "?location" in asked.operation, (200, {"Content-Type": "application/xml"}, cut))
+    seen = world.look("s3.bucket", "iam.password-policy")
+    assert "GetBucketLocation" in seen.said
+    assert "ParseError" in seen.said
+    assert seen.part("iam.password-policy").complete
+
+
 def test_unchanged_buckets_have_equal_bytes(world: World) -> None:
     for number in range(12):  # two pages of moto's
         bucket(world, f"same-{world.account}-{number}")
