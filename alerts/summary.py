@@ -1,4 +1,4 @@
-"""The one alert that a source's first complete window is: what is open in it, by level, and the worst of it."""
+"""The one alert that a source's first window is: what is open in it, by level, and the worst of it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def compose_summary(connection: Connection, claimed: Claimed, route: Route, link
     return {
         "action": Action.SUMMARY,
         "level": level,
-        "title": f"{last.source}: first complete window",
+        "title": f"{last.source}: first window",
         "sentence": _sentence(last, parts, counts, top),
         "before": "",
         "after": last.after,
@@ -68,7 +68,7 @@ def _order(control: str) -> list[tuple[bool, int, str]]:
 def _sentence(last: Drifted, parts: list[str], counts: Counter[str], top: tuple[tuple[str, int], ...]) -> str:
     shown = [text.plain(part, text.MAX_NAME) for part in parts]
     of = f" of {text.listed(shown, len(shown))}" if any(shown) else ""  # a source need not name accounts
-    read = f"{last.source}: the first complete window{of} was read"
+    read = f"{last.source}: the first window{of} was read"
     total = counts.total()
     if not total:
         return f"{read}; nothing is open."

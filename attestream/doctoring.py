@@ -61,7 +61,8 @@ def _answers(collector: Collector) -> Callable[[Parts], tuple[State, str, str]]:
         if not denied:
             return "ok", found, ""
         remedy = "; ".join(dict.fromkeys(_unread(permission) for permission in denied))
-        return "warning", found, f"{remedy}. attestream doctor --policy {collector.source} prints all that it needs"
+        state: State = "broken" if len(denied) == len(probes) else "warning"
+        return state, found, f"{remedy}. attestream doctor --policy {collector.source} prints all that it needs"
 
     return check
 

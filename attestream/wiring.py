@@ -28,7 +28,7 @@ from pipeline.stream.registry import open_stream
 from store.active import active_digest, set_payload
 from store.checkpoint import CheckpointSigner, CheckpointStore, Refused, SignedCheckpoint, open_checkpoint
 from store.cursors import CollectionLedger, Lease, adopt_stream
-from store.evidence import EvidenceStore
+from store.evidence import EvidenceStore, wall_clock
 from store.log_source import SqlLogSource, check_entry
 from store.note import SigningKey, VerifierKey
 from store.open import find_meta, open_store, read_meta, write_meta
@@ -101,7 +101,8 @@ class Parts:
     @cached_property
     def collectors(self) -> Sequence[Collector]:
         """A collector for each source."""
-        return [build(source, self.store.clock) for source in self.settings.source_settings()]
+        clock = self.store.clock if self.create or self.exists() else wall_clock
+        return [build(source, clock) for source in self.settings.source_settings()]
 
     @cached_property
     def origin(self) -> str:

@@ -150,6 +150,10 @@ class Ledger(Protocol):
         """The record is published: the attempt may close. Moves the cursor (None: it stays). Raises Fenced for a stale epoch."""
         ...
 
+    def withdraw(self, attempts: Sequence[str], epoch: int) -> None:
+        """Take back attempts that were registered and never begun: the cursor stands before them. Raises Fenced."""
+        ...
+
     def interrupted(self, source: str, epoch: int) -> Sequence[tuple[int, int]]:
         """Give up this source's unfinished attempts of older epochs; returns their periods, to be asked again."""
         ...

@@ -28,6 +28,8 @@ OVERDUE: Final = 3 * HOUR
 Identity = Callable[[str], str]
 """From a log file's key, what it is known by."""
 MAX_PRINTS: Final = 10_000
+MAX_BEGUN: Final = 5000
+"""Parts of which it is remembered that they have digests."""
 MAX_CHAINS: Final = 1500
 SPOILT: Final = "spoilt"
 
@@ -131,7 +133,8 @@ class Chains:
         for _, part, chain in every[:MAX_CHAINS]:
             kept.setdefault(part, {})[chain] = self.chains[part][chain].json()
         since = every[0][0] if len(every) > MAX_CHAINS else self.since
-        return {"since": since, "begun": self.begun, "chains": kept, "prints": list(self.prints)[-MAX_PRINTS:]}
+        begun = dict(sorted(self.begun.items(), key=lambda item: item[1])[-MAX_BEGUN:])
+        return {"since": since, "begun": begun, "chains": kept, "prints": list(self.prints)[-MAX_PRINTS:]}
 
     def saw(self, identity: str, digest: str) -> None:
         """A log file was read; `digest` is the SHA-256 of its content, or SPOILT."""

@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 
 from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
 from collectors.cloudtrail import EVENT_TYPE, WindowReader
+from collectors.cloudtrail_again import again
 from collectors.cloudtrail_chain import BREAK_TYPE
 from collectors.cloudtrail_digest import parse_any_name
 from collectors.cloudtrail_keys import KeyFile, Keys, WithoutKeys
@@ -110,5 +111,5 @@ def _access(settings: CloudTrailFilesSettings) -> Access:
 
 
 TYPE: Final = SourceType(
-    "cloudtrail-files", "CloudTrail log files in a directory", CloudTrailFilesSettings, _build, _access, TYPES
+    "cloudtrail-files", "CloudTrail log files in a directory", CloudTrailFilesSettings, _build, _access, TYPES, again
 )

@@ -18,6 +18,7 @@ from collectors.aws import AwsError, explain, faults, is_denial
 from collectors.aws_accounts import AwsAccountsSettings, Session
 from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
 from collectors.cloudtrail import EVENT_TYPE
+from collectors.cloudtrail_again import again
 from collectors.cloudtrail_pages import PERMISSION, Pages, fault, once
 from collectors.rate import Rate
 from collectors.runner import Clock
@@ -190,5 +191,11 @@ def _access(settings: CloudTrailLookupSettings) -> Access:
 
 
 TYPE: Final = SourceType(
-    "cloudtrail-lookup", "CloudTrail management events, looked up", CloudTrailLookupSettings, _build, _access, (EVENT_TYPE,)
+    "cloudtrail-lookup",
+    "CloudTrail management events, looked up",
+    CloudTrailLookupSettings,
+    _build,
+    _access,
+    (EVENT_TYPE,),
+    again,
 )

@@ -22,6 +22,10 @@ MAX_EMPTY: Final = 1000
 """Pages without an event, one after another, after which the paging leads nowhere."""
 
 
+MAX_PAGES: Final = 200_000
+"""Pages of a range: 10 million events."""
+
+
 @dataclass(slots=True)
 class Pages:
     """Reads one account and Region. `read`, `unread`: events understood and not."""
@@ -43,7 +47,7 @@ class Pages:
             return
         asked: dict[str, Any] = {"StartTime": _moment(first), "EndTime": _moment(last), "MaxResults": PAGE}
         tokens: set[str] = set()
-        empty = 0
+        empty, before = 0, last
         while True:
             self.rate.wait()
             page = self.client.lookup_events(**asked)
@@ -51,13 +55,17 @@ class Pages:
             if not isinstance(listed, list):
                 raise self._wrong("answered without a list of events")
             self.report.page()
+            times = [int(at.timestamp()) for item in listed if isinstance(at := item.get("EventTime"), datetime)]
+            if times and max(times) > before + 1:
+                raise self._wrong("answers with pages that are not newest first: the range is asked for again")
+            before = min(times, default=before)
             for item in listed:
                 yield self._event(item, last * SECOND)
             empty = 0 if listed else empty + 1
             token = page.get("NextToken")
             if not token:
                 return
-            if token in tokens or empty > MAX_EMPTY:
+            if token in tokens or empty > MAX_EMPTY or len(tokens) > MAX_PAGES:
                 raise self._wrong("gives page tokens that lead round in a circle: the range is asked for again")
             tokens.add(token)
             asked["NextToken"] = token

@@ -12,6 +12,7 @@ from collectors.aws import AwsError, is_denial
 from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
 from collectors.bucket import Bucket
 from collectors.cloudtrail import EVENT_TYPE, WindowReader
+from collectors.cloudtrail_again import again
 from collectors.cloudtrail_chain import BREAK_TYPE
 from collectors.cloudtrail_digest import parse_any_name
 from collectors.cloudtrail_keys import PERMISSION, AwsKeys, KeyFile, Keys, WithoutKeys
@@ -168,4 +169,6 @@ def _access(settings: CloudTrailS3Settings) -> Access:
     )
 
 
-TYPE: Final = SourceType("cloudtrail-s3", "CloudTrail log files in an S3 bucket", CloudTrailS3Settings, _build, _access, TYPES)
+TYPE: Final = SourceType(
+    "cloudtrail-s3", "CloudTrail log files in an S3 bucket", CloudTrailS3Settings, _build, _access, TYPES, again
+)

@@ -12,6 +12,8 @@ from typing import Final
 
 from collectors.unreadable import Unreadable
 
+MAGIC: Final = b"\x1f\x8b"
+"""What a gzip file begins with."""
 _GZIP: Final = 16 + zlib.MAX_WBITS  # a gzip header is demanded, and the trailer's CRC and length are checked
 _STEP: Final = 256 * 1024
 

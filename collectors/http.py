@@ -144,6 +144,8 @@ class Api:
         self._deadline.until = until = time.monotonic() + self.patience.whole
         with self._http().stream(method, url, params=query, content=body, headers=headers) as response:
             names = {name.lower(): value for name, value in response.headers.items()}
+            if response.status_code == 206:
+                raise ApiError(self.what, "nonsense", 206, "206, a part of an answer")
             if 300 <= response.status_code < 400 and response.status_code != 304:
                 raise ApiError(self.what, "nonsense", response.status_code, f"{response.status_code}, a redirect")
             zipped = names.get("content-encoding", "identity").strip().lower()

@@ -12,8 +12,9 @@ from collectors.base import Cursor, Probe, Reads, Report, SourceUnreadable, Wind
 from collectors.delivered import Refused
 from collectors.delivered_reader import DeliveredReader
 from collectors.fields import WORD, FieldReader, Fields
-from collectors.gz import Limits
+from collectors.gz import MAGIC, Limits
 from collectors.json_lines import JsonLines, positions, sample
+from collectors.kept import read_kept
 from collectors.listing import Listed, Lister, Refusal
 from collectors.place import Place, PlaceSettings, access_of, place_of
 from collectors.runner import Clock
@@ -100,9 +101,23 @@ class JsonFiles:
 def _build(settings: JsonFilesSettings, clock: Clock) -> JsonFiles:
     place = place_of(settings)
     lister = Lister(place.scan, clock, settings.overlap, settings.since)
-    limits = Limits(settings.max_file_size, settings.max_ratio)
-    fields = FieldReader(settings.fields, f"log.{settings.product}.{settings.service}", settings.account)
-    return JsonFiles(settings.name, place, fields, limits, lister, clock)
+    return JsonFiles(settings.name, place, _fields(settings), _limits(settings), lister, clock)
+
+
+def _fields(settings: JsonFilesSettings) -> FieldReader:
+    return FieldReader(settings.fields, f"log.{settings.product}.{settings.service}", settings.account)
+
+
+def _limits(settings: JsonFilesSettings) -> Limits:
+    return Limits(settings.max_file_size, settings.max_ratio)
+
+
+def _again(settings: JsonFilesSettings, letter: Event) -> Iterator[Event]:
+    """A line, or a file of them. A line without an id of its own counts as the first of a file. See SourceType."""
+    data = letter.payload if b"\n" in letter.payload or letter.payload[:2] == MAGIC else letter.payload + b"\n"
+    now = letter.collected_at
+    fields, limits = _fields(settings), _limits(settings)
+    yield from read_kept(letter, data, lambda report: JsonLines(fields, report, limits, 0, lambda: now, spooled=True))
 
 
 TYPE: Final = SourceType(
@@ -112,4 +127,5 @@ TYPE: Final = SourceType(
     _build,
     lambda settings: access_of(settings, _TYPES),
     _TYPES,
+    _again,
 )

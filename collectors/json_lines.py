@@ -20,7 +20,7 @@ from collectors.base import Cursor, Report
 from collectors.delivered import Delivered, Refused
 from collectors.delivered_reader import Unfinished
 from collectors.fields import FieldReader
-from collectors.gz import Limits, unzip
+from collectors.gz import MAGIC, Limits, unzip
 from collectors.json_object import json_object
 from collectors.lines import Line, lines
 from collectors.listing import Listed
@@ -37,7 +37,6 @@ MAX_POSITIONS: Final = 1000
 MAX_BROKEN: Final = 1000
 """Lines that are not understood after which a file is given up: it is no file of JSON lines."""
 _BOM: Final = b"\xef\xbb\xbf"
-_GZIP: Final = b"\x1f\x8b"
 
 Position = tuple[int, str]
 """Where the last window ended, and the digest of what stood before that place."""
@@ -100,7 +99,7 @@ class JsonLines:
         """Yield the events of the lines that were not read yet. See FileForm."""
         if self.spooled and listed.size > self.limits.size:
             raise Unreadable(f"is {listed.size} bytes as delivered; at most {self.limits.size} are read (max_file_size)")
-        content = _Content(listed, delivered, self.limits, next(delivered.chunks(), b"")[:2] == _GZIP)
+        content = _Content(listed, delivered, self.limits, next(delivered.chunks(), b"")[:2] == MAGIC)
         first = content.first()
         if first is None:
             return
@@ -179,7 +178,7 @@ class JsonLines:
 
 def sample(listed: Listed, delivered: Delivered, limits: Limits) -> bytes | None:
     """The first line of a file (at most 64 KiB of it), None of an empty one. Raises Refused, Unreadable."""
-    first = _Content(listed, delivered, limits, next(delivered.chunks(), b"")[:2] == _GZIP).first()
+    first = _Content(listed, delivered, limits, next(delivered.chunks(), b"")[:2] == MAGIC).first()
     return None if first is None else _bare(first)
 
 

@@ -12,11 +12,12 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
 from collectors.fields import WORD, FieldReader, Fields
 from collectors.kafka import Cluster, KafkaDenied, KafkaFailed, Mechanism
-from collectors.kafka_window import KafkaWindow
+from collectors.kafka_window import AHEAD_OF_US, MAX_VALUE, TIMELESS, KafkaWindow
 from collectors.runner import Clock
 from collectors.secret import secret
 from collectors.settings import SourceSettings
 from collectors.source_type import Access, SourceType
+from collectors.unreadable import Unreadable
 from store.records import SECOND, Event
 
 _TYPES: Final = ("log.*",)
@@ -154,8 +155,23 @@ def _build(settings: KafkaTopicSettings, clock: Clock) -> KafkaTopic:
         username=settings.username,
         password=secret("password", settings.password, settings.password_file) if settings.mechanism else None,
     )
-    fields = FieldReader(settings.fields, f"log.{settings.product}.{settings.service}", settings.account)
-    return KafkaTopic(settings.name, cluster, settings.topic, fields, settings.since, clock)
+    return KafkaTopic(settings.name, cluster, settings.topic, _fields(settings), settings.since, clock)
+
+
+def _fields(settings: KafkaTopicSettings) -> FieldReader:
+    return FieldReader(settings.fields, f"log.{settings.product}.{settings.service}", settings.account)
+
+
+def _again(settings: KafkaTopicSettings, letter: Event) -> Iterator[Event]:
+    """A value. Its offset is not known any more: without an id of its own it gets one from its letter. See SourceType."""
+    now = letter.collected_at
+    found = _fields(settings).parse(letter.payload, now, MAX_VALUE)
+    if found.time is None:  # the letter's is the record's timestamp, where that was one
+        wrong = next((reason for reason in (AHEAD_OF_US, TIMELESS) if (letter.subject or "").endswith(reason)), "")
+        if wrong:
+            raise Unreadable(wrong)
+    id_, time = found.id or f"letter/{letter.id}", letter.time if found.time is None else found.time
+    yield Event(letter.source, id_, found.type, time, letter.payload, "", now, found.subject, found.account, found.region)
 
 
 TYPE: Final = SourceType(
@@ -165,4 +181,5 @@ TYPE: Final = SourceType(
     _build,
     lambda settings: Access("scopes", _permissions(settings.topic), ("No consumer group is joined and nothing is committed.",)),
     _TYPES,
+    _again,
 )

@@ -23,6 +23,8 @@ from store.records import MINUTE, UNREADABLE, Event
 
 MAX_VALUE: Final = MAX_PAYLOAD - 64 * 1024
 """Bytes of a value: it must fit into a record of the stream, whatever it holds."""
+AHEAD_OF_US: Final = "has a timestamp that lies in the future"
+TIMELESS: Final = "has no timestamp: map fields: time"
 _CURRENT: Final = 5 * MINUTE
 """A window that ends no longer ago than this is read to the topic's end."""
 
@@ -114,11 +116,11 @@ class KafkaWindow:
         stamp = record.time * 1000
         try:
             if stamp > seen + AHEAD:
-                raise Unreadable("has a timestamp that lies in the future")
+                raise Unreadable(AHEAD_OF_US)
             found = self.fields.parse(value, seen, MAX_VALUE)
             time = found.time if found.time is not None else stamp
             if time < 0:
-                raise Unreadable("has no timestamp: map fields: time")
+                raise Unreadable(TIMELESS)
         except Unreadable as error:
             place = shown(f"{self.topic.name}/{record.partition}/{record.offset}")
             self.report.unreadable(place, error.reason)

@@ -12,12 +12,15 @@ from collectors.base import Cursor, Probe, Reads, Report, SourceUnreadable, Wind
 from collectors.delivered import Refused
 from collectors.delivered_reader import DeliveredReader
 from collectors.gz import Limits
+from collectors.json_object import json_object
+from collectors.kept import read_kept
 from collectors.listing import Lister, Refusal
 from collectors.place import Place, PlaceSettings, access_of, place_of
 from collectors.prowler_file import ProwlerFiles
 from collectors.runner import Clock
 from collectors.settings import Duration
 from collectors.source_type import SourceType
+from collectors.unreadable import Unreadable
 from store.records import HOUR, Event
 
 _PROVIDERS: Final = ("aws", "azure", "gcp", "github", "kubernetes", "m365")
@@ -78,7 +81,24 @@ class Prowler:
 def _build(settings: ProwlerSettings, clock: Clock) -> Prowler:
     place = place_of(settings, single=True)
     lister = Lister(place.scan, clock, settings.overlap, settings.since)
-    return Prowler(settings.name, place, Limits(settings.max_file_size, settings.max_ratio), lister, clock)
+    return Prowler(settings.name, place, _limits(settings), lister, clock)
+
+
+def _limits(settings: ProwlerSettings) -> Limits:
+    return Limits(settings.max_file_size, settings.max_ratio)
+
+
+def _again(settings: ProwlerSettings, letter: Event) -> Iterator[Event]:
+    """A finding, or a file of them. See SourceType."""
+    data, limits, now = letter.payload, _limits(settings), letter.collected_at
+    try:
+        json_object(data)
+    except Unreadable:
+        pass
+    else:
+        data = b"[" + data + b"]"  # one element, which may have been written over several lines
+    window = Window("", letter.source, letter.time, letter.time, {})
+    yield from read_kept(letter, data, lambda report: ProwlerFiles(window, report, limits, 0, lambda: now))
 
 
 TYPE: Final = SourceType(
@@ -88,4 +108,5 @@ TYPE: Final = SourceType(
     _build,
     lambda settings: access_of(settings, _TYPES),
     _TYPES,
+    _again,
 )

@@ -160,6 +160,9 @@ class _Run:
         done: list[WindowRecord] = []
         interrupt: KeyboardInterrupt | None = None
         for number, (attempt, item) in enumerate(zip(ids, asked, strict=True), 1):
+            if done and fault and item.kind == "scheduled":
+                self.ledger.withdraw(ids[number - 1 :], self.epoch)  # not begun: the next run asks for them, from the cursor
+                break
             own = cursor if item.kind == "scheduled" else {}
             window = Window(attempt, self.collector.source, *item.period, own, latest=number == len(asked))
             report = WindowReport(self.progress, own)

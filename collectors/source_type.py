@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from collectors.base import Collector, Permission
 from collectors.runner import Clock
 from collectors.settings import SourceSettings
+from store.records import Event
 
 Form = Literal["aws-policy", "gcp-role", "scopes"]
 """How permissions are granted: an IAM policy, a custom role, or words (scopes of a token, roles of a user, modes of a file)."""
@@ -28,6 +29,8 @@ class SourceType:
     """One source type. `build` and `access` take an instance of `settings`; nothing is called or opened by them.
 
     `types`: the event types that it yields, beside `unreadable`; a last word `*` stands for words that the settings name.
+    `again`: yields what the bytes of a dead letter hold, by the rules of reading, and raises Unreadable for what they do not
+    (collectors/replay.py); None where the source itself is asked again.
     """
 
     name: str
@@ -36,3 +39,4 @@ class SourceType:
     build: Callable[[Any, Clock], Collector]
     access: Callable[[Any], Access]
     types: tuple[str, ...]
+    again: Callable[[Any, Event], Iterator[Event]] | None = None

@@ -258,7 +258,7 @@ def _control_drift(view: View, controls: Sequence[ControlChange], presents: Sequ
 
 
 def _baselines(view: View) -> Iterable[DriftRow]:
-    """The first complete window of a part is told once, as a summary."""
+    """The first window of a part is told once, as a summary."""
     for part in view.parts.values():
         if part.baseline_idx is not None:
             yield DriftRow(
@@ -270,7 +270,7 @@ def _baselines(view: View) -> Iterable[DriftRow]:
                 level="informational",
                 event_time=view.now,
                 delivery="alert",
-                text=f"{part.source}: first complete window of {part.part}",
+                text=f"{part.source}: first window of {part.part}",
                 account=part.part.split("/")[0],
                 source=part.source,
                 idx=part.baseline_idx,

@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, delete, select, update
 
 from store import schema
 from store.errors import Fenced, StoreError
 from store.evidence import Clock, wall_clock
 from store.records import HOUR, MINUTE, WindowRecord, WindowState
-from store.sql import upsert
+from store.sql import chunks, upsert
 from store.sqlite_driver import reading, writing
 
 COLLECT = "collect"
@@ -193,6 +193,15 @@ class CollectionLedger:
                     .where(source.c.name == record.source)
                     .values(cursor=json.dumps(cursor).encode(), cursor_end=record.asked[1])
                 )
+
+    def withdraw(self, attempts: Sequence[str], epoch: int) -> None:
+        """Take back attempts that were registered and never begun: the cursor stands before them. Raises Fenced."""
+        table = schema.attempt
+        with writing(self._engine) as connection:
+            self._check(connection, epoch)
+            untouched = (table.c.epoch == epoch, table.c.finished.is_(False), table.c.record.is_(None), table.c.kind != "retry")
+            for some in chunks(list(attempts)):
+                connection.execute(delete(table).where(table.c.id.in_(some), *untouched))
 
     def interrupted(self, source: str, epoch: int) -> Sequence[tuple[int, int]]:
         """Let this source's unfinished attempts of older epochs lapse; returns periods that must be asked for again.

@@ -58,7 +58,8 @@ def _health(row: Row[Any], last: WindowView | None) -> str:
 def _last_window(connection: Connection, source: str) -> WindowView | None:
     """The window that was closed last."""
     table = schema.attempt
-    query = select(table).where(table.c.source == source, table.c.idx.is_not(None)).order_by(table.c.idx.desc()).limit(1)
+    closed = select(table).where(table.c.source == source, table.c.idx.is_not(None), table.c.kind != "backfill")
+    query = closed.order_by(table.c.closed_at.desc(), table.c.asked_to.desc(), table.c.idx.desc()).limit(1)
     rows = _windows(connection, connection.execute(query).all())
     return rows[0] if rows else None
 

@@ -235,6 +235,8 @@ def _source_drift(writer: EntryWriter, row: Row[Any], record: WindowRecord, inde
     )
     broken = record.state == "failed" or bool(record.errors)
     now = 0 if not broken else failures if _counted_before(writer.connection, row) else failures + 1
+    if row.kind == "backfill":  # the past says nothing of how it goes now
+        now = failures
     if now != failures:
         writer.connection.execute(update(table).where(table.c.name == row.source).values(failures=now))
     if now == FAILING_AFTER and failures < now:

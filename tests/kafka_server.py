@@ -2,6 +2,8 @@
 
 Whoever uses it holds a shared lock on a file in its folder. A keeper process starts the broker and waits for the exclusive lock,
 which it gets when no user is left, however these ended; then it ends the broker and removes the folder.
+
+Limits are for what hangs, and much longer than anything takes: a slow machine does not meet them.
 """
 
 from __future__ import annotations
@@ -17,19 +19,23 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from ipaddress import IPv4Address
 from pathlib import Path
+from typing import Any
 
 JARS = Path(__file__).resolve().parents[1] / ".venv" / "kafka"  # as in tests/parts.py; this file also runs by itself
 READER, STRANGER = "reader", "stranger"
 """Users: one may read every topic, the other none."""
 PASSWORD = "kafka-secret-of-the-tests"
-_START = 240.0
+LONG = 240.0
+"""Seconds that something which is meant to happen is waited for."""
+_TRIES = 3
+"""Sets of ports with which the broker is started, where one of them was taken before it listened."""
 
 
 @dataclass(frozen=True)
@@ -47,52 +53,115 @@ class Kafka:
 def kafka() -> Kafka:
     """The run's broker, started if it is not there yet; this process is its user until it ends."""
     folder = Path(tempfile.gettempdir()) / f"attestream-kafka-{os.environ.get('PYTEST_XDIST_TESTRUNUID') or uuid.uuid4().hex}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    users = os.open(folder / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # never closed: it is the lock
-    fcntl.flock(users, fcntl.LOCK_SH)
+    while not _joined(folder):
+        pass
     with (folder / "start").open("a") as start:
         fcntl.flock(start, fcntl.LOCK_EX)
+        if not (folder / "ready.json").exists() and not (folder / "failed").exists():
+            own = [sys.executable, __file__, str(folder)]
+            keeper = subprocess.Popen(own, start_new_session=True, stdin=subprocess.DEVNULL)
+            while not any((folder / name).exists() for name in ("ready.json", "failed")) and keeper.poll() is None:
+                time.sleep(0.1)  # its keeper says so where it does not start
         if not (folder / "ready.json").exists():
-            subprocess.Popen([sys.executable, __file__, str(folder)], start_new_session=True, stdin=subprocess.DEVNULL)
-            until = time.monotonic() + _START
-            while not (folder / "ready.json").exists():
-                if (folder / "failed").exists() or time.monotonic() > until:
-                    raise RuntimeError(f"Kafka did not start: {(folder / 'log').read_text()[-2000:]}")
-                time.sleep(0.1)
+            raise RuntimeError(f"Kafka did not start: {_tail(folder)}")
     said = json.loads((folder / "ready.json").read_text())
     return Kafka(**{**said, "proxied": tuple(map(tuple, said["proxied"]))})
 
 
-def free_ports(count: int) -> list[int]:
-    probes = [socket.socket() for _ in range(count)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [int(probe.getsockname()[1]) for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()
+def producer(made: Kafka, **config: Any) -> Any:
+    """A KafkaProducer that waits long."""
+    from kafka import KafkaProducer
+
+    wait = int(LONG * 1000)
+    limits = {"max_block_ms": wait, "bootstrap_timeout_ms": wait, "request_timeout_ms": wait, "delivery_timeout_ms": 2 * wait}
+    return KafkaProducer(bootstrap_servers=made.plain, max_request_size=24 * 1024 * 1024, **limits, **config)
 
 
-def keep(folder: Path) -> None:
-    """Start the broker, wait for its last user to end, end it."""
+def admin(made: Kafka) -> Any:
+    """A KafkaAdminClient that waits long."""
+    from kafka.admin import KafkaAdminClient
+
+    wait = int(LONG * 1000)
+    return KafkaAdminClient(bootstrap_servers=made.plain, bootstrap_timeout_ms=wait, request_timeout_ms=wait)
+
+
+def make_topic(admin: Any, name: str, partitions: int, **config: str) -> None:
+    """Make a topic; return when the broker tells everybody of it."""
+    from kafka.admin import NewTopic
+
+    admin.create_topics([NewTopic(name, partitions, 1, topic_configs=config)])
+    admin.wait_for_topics([name], timeout_ms=int(LONG * 1000))
+
+
+def wait(until: Callable[[], Any], what: str) -> None:
+    """Wait until something is so. What never comes is an AssertionError."""
+    end = time.monotonic() + LONG
+    while not until():
+        assert time.monotonic() < end, f"not after {LONG:g} s: {what}"
+        time.sleep(0.05)
+
+
+def _joined(folder: Path) -> bool:
+    """Become a user of the folder; False where it was removed meanwhile, by the keeper of users who had all ended."""
+    folder.mkdir(mode=0o700, exist_ok=True)
     try:
-        with _broker(folder) as made:
-            (folder / "ready.new").write_text(json.dumps(asdict(made)))
-            (folder / "ready.new").rename(folder / "ready.json")
-            with (folder / "users").open() as users:
-                fcntl.flock(users, fcntl.LOCK_EX)
-    except (OSError, subprocess.SubprocessError, RuntimeError) as error:
-        with (folder / "log").open("a") as log:
-            log.write(f"\n{error}\n")
-        (folder / "failed").touch()
-        time.sleep(5)  # whoever waits reads why
-    shutil.rmtree(folder, ignore_errors=True)
+        users = os.open(folder / "users", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)  # stays open: it is the lock
+        fcntl.flock(users, fcntl.LOCK_SH)
+        if os.path.samestat(os.fstat(users), (folder / "users").stat()):
+            return True
+    except FileNotFoundError:
+        return False
+    os.close(users)
+    return False
+
+
+def _tail(folder: Path) -> str:
+    log = folder / "log"
+    return log.read_text("utf-8", "replace")[-2000:] if log.exists() else "it has no log"
 
 
 @contextmanager
-def _broker(folder: Path) -> Iterator[Kafka]:
-    plain, sasl, tls, controller, *proxied = free_ports(8)
+def reserved(count: int) -> Iterator[list[int]]:
+    """Ports that this machine hands to nobody until the block ends; who names one can listen on it.
+
+    They are bound and not listened on, which SO_REUSEADDR (Java and Python's create_server set it) lets others do.
+    """
+    with ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", 0))
+        yield [int(probe.getsockname()[1]) for probe in probes]
+
+
+def keep(folder: Path) -> None:
+    """Start the broker, wait for its last user to end, end it, remove the folder before anybody else uses it."""
+    with (folder / "users").open() as users:
+        for attempt in range(1, _TRIES + 1):
+            try:
+                _serve(folder, lambda: fcntl.flock(users, fcntl.LOCK_EX))
+                break
+            except (OSError, subprocess.SubprocessError, RuntimeError) as error:
+                with (folder / "log").open("a") as log:
+                    log.write(f"\n{error}\n")
+                if attempt == _TRIES or "Address already in use" not in _tail(folder):
+                    (folder / "failed").touch()
+                    time.sleep(30)  # whoever waits reads why
+                    break
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(folder: Path, until: Callable[[], None]) -> None:
+    shutil.rmtree(folder / "data", ignore_errors=True)  # it knows the ports of the try before
+    with reserved(8) as ports, _broker(folder, ports) as made:
+        (folder / "ready.new").write_text(json.dumps(asdict(made)))
+        (folder / "ready.new").rename(folder / "ready.json")
+        until()
+
+
+@contextmanager
+def _broker(folder: Path, ports: list[int]) -> Iterator[Kafka]:
+    plain, sasl, tls, controller, *proxied = ports
     pairs = tuple(zip(proxied[::2], proxied[1::2], strict=True))
     _certificate(folder)
     (folder / "server.properties").write_text(_properties(folder, plain, sasl, tls, controller, pairs))
@@ -101,10 +170,10 @@ def _broker(folder: Path) -> Iterator[Kafka]:
     scram = f"SCRAM-SHA-512=[name={READER},password={PASSWORD}]"
     form = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", "server.properties", "--add-scram", scram]
     with (folder / "log").open("wb") as log:
-        subprocess.run([*java, *form], cwd=folder, stdout=log, stderr=log, check=True, timeout=_START)
+        subprocess.run([*java, *form], cwd=folder, stdout=log, stderr=log, check=True, timeout=LONG)
         process = subprocess.Popen([*java, "kafka.Kafka", "server.properties"], cwd=folder, stdout=log, stderr=log)
         try:
-            until = time.monotonic() + _START
+            until = time.monotonic() + LONG
             while not all(map(_listens, (plain, sasl, tls, *(port for port, _ in pairs)))):
                 if process.poll() is not None or time.monotonic() > until:
                     raise RuntimeError("the broker ended or never listened")

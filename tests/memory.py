@@ -71,6 +71,12 @@ class MemoryLedger:
             assert len(json.dumps(cursor)) <= 1024 * 1024
             self.end, self.kept = record.asked[1], cursor
 
+    def withdraw(self, attempts: Sequence[str], epoch: int) -> None:
+        self.log.append(f"withdraw {len(attempts)}")
+        for attempt in attempts:
+            assert attempt not in self.finished
+            del self.registered[attempt]
+
     def interrupted(self, source: str, epoch: int) -> Sequence[tuple[int, int]]:
         found, self.again = self.again, []
         return found

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from attestream.commands.run import report
-from attestream.console import collecting
+from attestream.console import collecting, say
 from attestream.errors import Exit, SettingsError
 from attestream.options import Config, when
 from attestream.service import run_once
@@ -32,9 +32,15 @@ def collect(
         since, until = when(start, "--from"), when(end, "--to")
         if since is None and until is not None:
             raise SettingsError("--to needs --from")
-        period = (since, until if until is not None else parts.store.clock()) if since is not None else None
+        now = parts.store.clock()
+        period = (since, min(until, now) if until is not None else now) if since is not None else None
+        if period is not None and period[0] >= now:
+            raise SettingsError("--from lies in the future: nothing was delivered there yet")
         if period is not None and period[0] >= period[1]:
             raise SettingsError("--from must be before --to")
         done = run_once(parts, bar, source or (), period)
+    if period is not None and not done.windows:
+        say("nothing to read again: the sources do not reach back to that period, or say only how things are now")
+        return Exit.DONE
     report(done)
     return Exit.FAILED if any(w.state == "failed" or w.errors for w in done.windows) else Exit.DONE

@@ -48,7 +48,11 @@ def doctor(
             if check.remedy:
                 out().print(f"  → {shown(check.remedy)}", markup=False)
     broken = sum(1 for c in checks if c.state == "broken")
-    say("everything answers" if not broken else f"{broken} of {len(checks)} checks are broken")
+    warned = sum(1 for c in checks if c.state == "warning")
+    if broken:
+        say(f"{broken} of {len(checks)} checks are broken")
+    else:
+        say(f"everything answers; {warned} of {len(checks)} checks want a look" if warned else "everything answers")
     return Exit.FAILED if broken else Exit.DONE
 
 

@@ -69,7 +69,7 @@ def report(done: Once) -> None:
         for error in window.errors[:SHOWN]:
             say(f"{window.source}: {error}")
         if len(window.errors) > SHOWN:
-            say(f"{window.source}: and {len(window.errors) - SHOWN} more (attestream source list)")
+            say(f"{window.source}: and {len(window.errors) - SHOWN} more (attestream source list --json)")
     if not done.windows:
         say("nothing to collect: no source is set up, or nothing is due (attestream source types shows what can be)")
     if done.checkpoint is not None:

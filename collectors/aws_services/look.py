@@ -121,8 +121,11 @@ class Look:
     def _pages(self, call: Call, region: str | None, arguments: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         client, method = self._method(call, region)
         if not client.can_paginate(method):
-            answer = self.ask(call, region=region, **arguments)
-            yield answer or {}
+            answer = self.ask(call, region=region, **arguments) or {}
+            if any(answer.get(name) for name in _TOKENS):
+                what = self._what(call, region)
+                raise AwsError(f"{what} has more pages than the one that the SDK can ask for: not all was listed", "pages")
+            yield answer
             return
         pages = iter(client.get_paginator(method).paginate(**arguments))
         while True:

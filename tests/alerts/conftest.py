@@ -121,7 +121,7 @@ class World:
             "account": part.split("/")[0],
             "source": name,
             "level": "informational",
-            "text": f"{name}: first complete window of {part}",
+            "text": f"{name}: first window of {part}",
         }
         return self.drift("baseline", key, "", "complete", at, **more)
 

@@ -116,7 +116,7 @@ def test_a_first_window_without_anything_open_says_so(world: Any, desk: Any) -> 
     world.baseline(WEST)
     [alert] = desk.run()
     assert (alert.counts, alert.level) == ({}, "informational")
-    assert alert.sentence == f"trail: the first complete window of {WEST} was read; nothing is open."
+    assert alert.sentence == f"trail: the first window of {WEST} was read; nothing is open."
 
 
 def test_a_summary_holds_what_its_route_asks_for(world: Any, make_desk: Any) -> None:

@@ -367,7 +367,38 @@ def test_dead_letter_list_show_and_replay(installed: Installation, run: Run, tmp
     own = copy(installed, tmp_path / "copy")
     again = run("dead-letter", "replay", str(letter["index"]), config=own.config)
     assert again.code == Exit.FAILED
-    assert "0 events understood" in again.err
+    assert "0 events understood; still: is not a sound gzip file" in again.err
+
+
+def test_dead_letter_replay_goes_by_the_source_and_its_settings(run: Run, tmp_path: Path) -> None:
+    config, logs = tmp_path / "attestream.yaml", tmp_path / "logs"
+    logs.mkdir()
+    line = b'{"eventID": "e-1", "eventTime": "2026-11-20T10:00:00Z", "n": 1}'
+    (logs / "app.jsonl").write_bytes(line + b"\n" + line.replace(b"e-1", b"e-2") + b"\n")
+
+    def settings(time: str, name: str = "app") -> None:
+        form = f"product: app, service: audit, fields: {{time: {time}, id: eventID}}"
+        source = f"{{name: {name}, type: json-files, path: '{logs}', {form}}}"
+        store = f"{{url: 'sqlite:///{tmp_path}/data/store.db'}}"
+        config.write_text(f"store: {store}\nretain: all\nsources:\n  - {source}\n", encoding="utf-8")
+
+    settings("when")
+    run("run", "--once", config=config)
+    letters = [str(letter["index"]) for letter in run("dead-letter", "list", "--json", config=config).lines]
+    assert len(letters) == 2
+    settings("eventTime", name="other")
+    gone = run("dead-letter", "replay", config=config)
+    assert (gone.code, gone.err.count("its source app is not in the settings any more")) == (Exit.FAILED, 2)
+    settings("eventTime")
+    one = run("dead-letter", "replay", letters[0], config=config)
+    assert (one.code, "1 events from 1 dead letters" in one.err) == (Exit.DONE, True)
+    for _ in range(2):
+        assert run("dead-letter", "replay", config=config).code == Exit.DONE
+    kept = run("evidence", "list", "--json", config=config).lines
+    assert {(row["source"], row["type"]) for row in kept} == {("app", "log.app.audit")}
+    assert len(kept) == 2
+    assert len(run("dead-letter", "list", "--json", config=config).lines) == 2
+    assert run("evidence", "verify", config=config).code == Exit.DONE
 
 
 def test_store_migrate_creates_and_store_backup_and_restore_keep_it(installed: Installation, run: Run, tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from collectors.aws import AwsError
+from collectors.aws_account import AwsAccount
 from collectors.aws_services.base import Call, Look
 from collectors.aws_services.look import MAX_BROKEN, AccountLook
 from collectors.aws_services.registry import RESOURCES
@@ -17,7 +19,7 @@ from collectors.base import SourceUnreadable, Window
 from collectors.registry import SOURCE_TYPES, SourceInvalid, read_settings
 from collectors.report import Silent, WindowReport
 from store.records import HOUR
-from tests.aws_world import Request, World, aws_proxy, world
+from tests.aws_world import REGION, Request, World, aws_proxy, world
 from tests.collectors.aws_services import table
 
 __all__ = ["aws_proxy", "world"]
@@ -231,6 +233,18 @@ def test_what_a_kind_calls_it_has_declared() -> None:
     look = Look(AccountLook(session, "1", "aws", ()), "eu-west-1", (), lambda: None)
     with pytest.raises(LookupError, match="iam:ListUsers is called and not declared"):
         look.ask(Call("iam", "ListUsers"))
+
+
+def test_a_list_of_which_the_sdk_asks_one_page_is_whole_or_an_error(world: World) -> None:
+    call = Call("events", "ListEventBuses")
+    collector = world.collector("events")
+    assert isinstance(collector, AwsAccount)
+    look = Look(AccountLook(collector.sessions[0], world.account, "aws", (REGION,)), REGION, (call,), lambda: None)
+    assert [bus["Name"] for bus in look.list(call, "EventBuses")] == ["default"]
+    world.fake("ListEventBuses", {"EventBuses": [{"Name": "default"}], "NextToken": "more"})
+    found = look.list(call, "EventBuses")
+    with pytest.raises(AwsError, match="not all was listed"):
+        next(found)
 
 
 def test_secrets_are_in_nothing_that_is_said(world: World) -> None:

@@ -6,9 +6,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Protocol
 
+import httpcore2
 import pytest
 
 from pipeline.stream.base import Stream
@@ -20,6 +22,15 @@ from store.sqlite_driver import sqlite_module
 from tests.aws import aws_environment
 
 __all__ = ["aws_environment"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def read_once() -> Iterator[None]:
+    """Trusted certificates, which nothing here needs, are read once, not for each of the thousands of clients that the suite
+    makes: that would be much of its work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpcore2, "default_ssl_context", cache(httpcore2.default_ssl_context))
+        yield
 
 
 class StreamBackend(Protocol):

@@ -28,6 +28,7 @@ class Rig:
     stream: MemoryStream = field(default_factory=MemoryStream)
     ledger: MemoryLedger = field(init=False)
     collector: Collector = field(init=False)
+    settings: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.ledger = MemoryLedger(self.stream.log)
@@ -35,10 +36,13 @@ class Rig:
 
     def restart(self) -> None:
         """A new process: nothing is remembered but the ledger's cursor."""
-        self.collector = build(read_settings(dict(self.lab.settings)))
+        self.settings = dict(self.lab.settings)
+        self.collector = build(read_settings(dict(self.settings)))
 
     def run(self) -> list[WindowRecord]:
-        """Read what is due now; returns the windows of this run."""
+        """Read what is due now, by the lab's settings as they are now; returns the windows of this run."""
+        if self.settings != self.lab.settings:
+            self.restart()
         try:
             return run_attempts(self.collector, self.stream, self.ledger, 1, wall_clock())
         finally:

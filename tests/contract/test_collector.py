@@ -52,8 +52,8 @@ LABS: dict[str, Callable[[Path], AbstractContextManager[Lab]]] = {
 }
 PARTS: dict[str, tuple[str, ...]] = {"aws-account": ("moto",), "cloudtrail-s3": ("moto",), "kafka-topic": ("kafka",)}
 """Real parts that a lab needs (tests/parts.py)."""
-EVERY = 10**6 if os.environ.get("FAULTS") == "long" else 8
-"""Calls of a run that are broken, one after another, evenly chosen where there are more."""
+EVERY = 10**6 if os.environ.get("FAULTS") == "long" else 6
+"""Calls of a run that are broken, one after another, evenly chosen where there are more: others for each way to break one."""
 HOWS: tuple[How, ...] = get_args(How)
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -150,8 +150,18 @@ def test_refused_altogether_is_never_nothing_found(lab: Lab) -> None:
     assert rig.facts() >= clean.facts()
 
 
-def chosen(calls: int) -> list[int]:
-    return list(range(calls)) if calls <= EVERY else sorted({n * (calls - 1) // (EVERY - 1) for n in range(EVERY)})
+def chosen(calls: int, way: int = 0, ways: int = 1) -> list[int]:
+    """Which calls are broken in way number `way` of `ways`; over all ways the first and the last are among them."""
+    steps = EVERY * ways - 1
+    return list(range(calls)) if calls <= EVERY else sorted({n * (calls - 1) // steps for n in range(way, steps + 1, ways)})
+
+
+@pytest.mark.parametrize("calls", [1, 5, 6, 7, 30, 31, 400])
+def test_calls_are_chosen_evenly_from_first_to_last(calls: int) -> None:
+    picked = [chosen(calls, way, len(HOWS)) for way in range(len(HOWS))]
+    assert all(len(some) == min(calls, EVERY) for some in picked)
+    assert {0, calls - 1} <= {number for some in picked for number in some} <= set(range(calls))
+    assert {0, calls - 1} <= set(chosen(calls))
 
 
 @each
@@ -162,7 +172,7 @@ def test_a_fault_at_any_call_loses_nothing_and_is_never_complete(lab: Lab, how: 
     clean.run()
     calls, every = lab.requests(), clean.facts()
     assert calls
-    for number in chosen(calls):
+    for number in chosen(calls, HOWS.index(how), len(HOWS)):
         rig = Rig(lab)
         lab.heal()
         lab.break_one(number, how)

@@ -522,3 +522,16 @@ def test_a_period_read_again_says_nothing_for_a_mapping_that_did_not_judge_what_
     lab.window(T0 + DAY, T0 + 2 * DAY, lab.judged(lab.event("fresh", T0 + DAY + HOUR)))
     assert controls(lab)["A.5.2"] == "satisfied"
     verify(lab.engine, None)
+
+
+def test_attempts_that_were_never_begun_can_be_taken_back(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "store.db")
+    lab.activate()
+    first, second = lab.ledger.register("trail", lab.epoch, [(T0, T0 + HOUR), (T0 + HOUR, T0 + 2 * HOUR)], "scheduled")
+    [again] = lab.ledger.register("trail", lab.epoch, [(T0, T0 + HOUR)], "retry")
+    lab.close_window(lab.record(first, (T0, T0 + HOUR), 0), cursor={})
+    lab.ledger.withdraw([first, second, again], lab.epoch)
+    assert {row[0] for row in lab.sql("SELECT id FROM attempt")} == {first, again}
+    with pytest.raises(Fenced):
+        lab.ledger.withdraw([again], lab.epoch - 1)
+    lab.close()

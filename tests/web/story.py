@@ -88,7 +88,7 @@ def _drift(query: FakeQuery) -> None:
         drift(
             12, None, "", "collecting", "failing", NOW - 5 * HOUR, kind="source", text="jira-sec: 3 windows failed: 401", idx=7
         ),
-        drift(11, None, "", "", "complete", NOW - 6 * HOUR, kind="baseline", text="aws-prod: first complete window", idx=8),
+        drift(11, None, "", "", "complete", NOW - 6 * HOUR, kind="baseline", text="aws-prod: first window", idx=8),
         drift(10, root, "", "not-satisfied", "closed", NOW - 7 * HOUR, idx=9),
         drift(9, None, "", "not-satisfied", "satisfied", NOW - 8 * HOUR, kind="control", controls=("A.8.5",)),
         *(drift(8 - n, root, f"{ACCOUNT}/user-{n}", "not-satisfied", "closed", NOW - (3 + n) * DAY, idx=3) for n in range(8)),

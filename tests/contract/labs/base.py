@@ -14,10 +14,16 @@ class Lab(Protocol):
     It begins with at least three facts (records, tickets, resources) and enough of them for a second page where there are pages.
     """
 
-    settings: Mapping[str, Any]
-    """An entry of `sources:`, with short timeouts, few attempts and no waits to speak of, so that a fault costs no time."""
     secrets: tuple[str, ...]
     """Secrets that were put into files or environment for it; they may never be seen again."""
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """An entry of `sources:`, with few attempts and no waits to speak of, so that a fault costs no time.
+
+        Where a fault lasts until a limit, the limit is short while something is broken, and long while nothing is.
+        """
+        ...
 
     def more(self) -> None:
         """One more fact appears, or one of them changes."""

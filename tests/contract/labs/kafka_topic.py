@@ -12,14 +12,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from kafka import KafkaProducer
-from kafka.admin import KafkaAdminClient, NewTopic
-
 from tests.contract.front import How
 from tests.contract.labs.base import Lab
-from tests.kafka_server import Kafka, kafka
+from tests.kafka_server import LONG, Kafka, admin, kafka, make_topic, producer
 
 PARTITIONS = 3
+SHORT = 0.5
 
 
 class Proxy:
@@ -36,6 +34,10 @@ class Proxy:
         self._server = socket.create_server(("127.0.0.1", listens))
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
+
+    @property
+    def breaks(self) -> bool:
+        return self.one is not None or self.since is not None
 
     def heal(self) -> None:
         with self._lock:
@@ -111,11 +113,11 @@ class Topic:
 
     secrets: tuple[str, ...] = ()
 
-    def __init__(self, made: Kafka, proxy: Proxy, producer: KafkaProducer, admin: KafkaAdminClient) -> None:
+    def __init__(self, made: Kafka, proxy: Proxy, producer: Any, admin: Any) -> None:
         self.proxy, self.producer, self.admin = proxy, producer, admin
         self.topic = f"audit-{uuid.uuid4().hex[:12]}"
         self.number = 0
-        self.settings: Mapping[str, Any] = {
+        self._settings: Mapping[str, Any] = {
             "name": "app",
             "type": "kafka-topic",
             "bootstrap_servers": [f"127.0.0.1:{made.proxied[0][1]}"],
@@ -123,14 +125,15 @@ class Topic:
             "product": "app",
             "service": "audit",
             "fields": {"time": "at", "account": "unit"},
-            "timeout": 1.0,
         }
-        self._make()
+        make_topic(self.admin, self.topic, PARTITIONS)
         for _ in range(4):
             self.more()
 
-    def _make(self) -> None:
-        self.admin.create_topics([NewTopic(self.topic, PARTITIONS, 1)])
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """A broken call is tried again until the limit is over: it is short while something is broken, and only then."""
+        return {**self._settings, "timeout": SHORT if self.proxy.breaks else LONG}
 
     def more(self) -> None:
         self.put({"note": "more"})
@@ -138,7 +141,7 @@ class Topic:
 
     def put(self, value: Mapping[str, Any]) -> None:
         line = json.dumps({"n": self.number, "at": 1_763_632_800 + self.number, "unit": "eu-1", **value}).encode()
-        self.producer.send(self.topic, line, partition=self.number % PARTITIONS).get(30)
+        self.producer.send(self.topic, line, partition=self.number % PARTITIONS).get(LONG)
         self.number += 1
 
     def empty(self) -> None:
@@ -171,11 +174,10 @@ def lab(folder: Path) -> Iterator[Lab]:
     made = kafka()
     target, listens = made.proxied[0]
     proxy = Proxy(listens, target)
-    producer = KafkaProducer(bootstrap_servers=made.plain, max_request_size=24 * 1024 * 1024)
-    admin = KafkaAdminClient(bootstrap_servers=made.plain)
+    writer, keeper = producer(made), admin(made)
     try:
-        yield Topic(made, proxy, producer, admin)
+        yield Topic(made, proxy, writer, keeper)
     finally:
-        producer.close()
-        admin.close()
+        writer.close()
+        keeper.close()
         proxy.close()
