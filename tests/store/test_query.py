@@ -326,6 +326,7 @@ def test_sources_say_how_they_are(lab: Lab) -> None:
     assert (trail.state, trail.lag_seconds) == ("partial", (lab.now - T0 - DAY) // SECOND)
     assert trail.gaps == [(T0 + DAY, T0 + 2 * DAY)]
     assert trail.counts == Counts(evidence=1, unmatched=1)
+    lab.wait(SECOND)
     lab.window(T0 + DAY, T0 + 2 * DAY, kind="retry")
     trail = lab.query.sources(lab.now)[1]
     assert (trail.state, trail.gaps) == ("collecting", [])
