@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -108,15 +108,18 @@ class JsonLines:
             return
         head = _digest(first)
         name = base64.b64encode(head[:12]).decode()
+        place = min(TAIL, listed.size)
+        begins = place, content.tail(place)
         start = self._start(name, content)
+        marks = [begins, *([self.positions[name]] if start else [])]
         try:
             reached = yield from self._lines(content, start, like, head)
         except Unreadable:
+            _same(delivered, content, head, marks)
             self._keep(name, listed.size, content)
             raise
+        _same(delivered, content, head, marks)
         self._keep(name, reached[0], content)
-        if delivered.changed() and ((now := content.first()) is None or _digest(now) != head):
-            raise Refused("was replaced or truncated while it was read; it will be read again")
         if reached[1] is not None:
             yield self._cut_short(content, reached[1], like)
 
@@ -185,6 +188,18 @@ def sample(listed: Listed, delivered: Delivered, limits: Limits) -> bytes | None
 def positions(cursor: Cursor) -> dict[str, Position]:
     """The places that a cursor keeps."""
     return {name: (int(found[0]), str(found[1])) for name, found in cursor.get("positions", {}).items()}
+
+
+def _same(delivered: Delivered, content: _Content, head: bytes, marks: Sequence[Position]) -> None:
+    """Raises Refused where another content stands in the file's place than when reading began: only growing is meant.
+
+    Files of one logger may begin with the same line, so its first bytes and those before the place where reading began count too.
+    """
+    if not delivered.changed():
+        return
+    now = content.first()
+    if now is None or _digest(now) != head or any(content.tail(end) != tail for end, tail in marks):
+        raise Refused("was replaced or truncated while it was read; it will be read again")
 
 
 def _digest(first: Line) -> bytes:

@@ -20,6 +20,7 @@ import pytest
 
 from collectors import json_lines
 from collectors.base import Collector, SourceUnreadable
+from collectors.json_lines import JsonLines
 from collectors.lines import Line
 from collectors.registry import SourceInvalid, build, read_settings
 from collectors.runner import run_attempts, wall_clock
@@ -268,6 +269,29 @@ def test_a_file_written_anew_with_the_same_first_line_is_read_whole(site: Site) 
     site.write("a.jsonl", *numbered(1, 7, 8, 9), mode="wb")
     assert told(site.read()) == [1, 7, 8, 9]
     assert len(ids(site)) == 6  # the first line is the same event
+
+
+@pytest.mark.parametrize("read_before", [True, False])
+def test_a_truncation_while_it_is_read_loses_nothing(site: Site, monkeypatch: pytest.MonkeyPatch, read_before: bool) -> None:
+    """Between the look at its beginning and the reading: truncated, and written on with the same first line."""
+    path = site.write("a.jsonl", *numbered(*range(20)))
+    if read_before:
+        site.read()
+        site.write("a.jsonl", *numbered(20, 21))
+    original = JsonLines._start
+
+    def start(self: JsonLines, *args: Any) -> int:
+        found = original(self, *args)
+        monkeypatch.setattr(JsonLines, "_start", original)
+        os.truncate(path, 0)
+        site.write("a.jsonl", *numbered(0, *range(100, 140)))
+        return found
+
+    monkeypatch.setattr(JsonLines, "_start", start)
+    site.read()
+    assert site.states[-1] != "complete"
+    site.read()
+    assert {*range(100, 140)} <= set(told([event for event in site.stream.events if event.kind == "log"]))
 
 
 def test_killed_before_its_window_closed_a_file_is_read_again_as_the_same_events(site: Site) -> None:
