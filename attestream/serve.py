@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable
 
@@ -23,6 +24,17 @@ def listen_address(text: str) -> tuple[str, int]:
     if not host or not port.isdigit() or int(port) > 65535:
         raise SettingsError(f"web.listen: {text!r} is no address:port, e.g. 127.0.0.1:8737")
     return host.strip("[]"), int(port)
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raises SettingsError where the dashboard could not listen: better than a service without it."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise SettingsError(f"web.listen: {host}:{port}: {error.strerror or error}; set another address:port") from error
 
 
 def dashboard(parts: Parts) -> FastAPI:
@@ -52,6 +64,7 @@ def dashboard(parts: Parts) -> FastAPI:
 def serve_role(parts: Parts) -> Callable[[threading.Event], None]:
     """Serves the dashboard until told to stop."""
     host, port = listen_address(parts.settings.web.listen)
+    _check_free(host, port)
     config = uvicorn.Config(dashboard(parts), host=host, port=port, log_level="warning", server_header=False)
     server = uvicorn.Server(config)
 
