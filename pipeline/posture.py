@@ -270,7 +270,7 @@ def _baselines(view: View) -> Iterable[DriftRow]:
                 level="informational",
                 event_time=view.now,
                 delivery="alert",
-                text=f"{part.source}: first window of {part.part}",
+                text=f"{part.source}: first window" + (f" of {part.part}" if part.part else ""),
                 account=part.part.split("/")[0],
                 source=part.source,
                 idx=part.baseline_idx,

@@ -118,11 +118,13 @@ def _findings(stack: ExitStack, folder: Path, since: str) -> list[Source]:
     tickets.config(rules)
     tickets.prowler(folder / "prowler", time.time())
     tickets.badge_log(folder / "doors", time.time())
+    tickets.archive(folder / "press-trail", time.time())
     fields = {"time": "at", "subject": "badge"}
     doors = {"product": "doors", "service": "access", "fields": fields, **_SOON}
     return [
         {"name": "security-hub", "type": "aws-securityhub", "regions": [HOME_REGION], "since": since, **_aws(hub.url)},
         {"name": "config-rules", "type": "aws-config", "regions": [HOME_REGION], **_aws(rules.url)},
+        {"name": "press-trail", "type": "cloudtrail-files", "path": str(folder / "press-trail"), **_SOON},
         {"name": "prowler", "type": "prowler", "path": str(folder / "prowler"), **_SOON},
         {"name": "doors", "type": "json-files", "path": str(folder / "doors"), **doors},
     ]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import time
+import uuid
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,7 +16,7 @@ from attestream.demo.servers.jira import JiraServer
 from attestream.demo.servers.pagerduty import PagerdutyServer
 from attestream.demo.servers.securityhub import SecurityHubServer
 from attestream.demo.servers.servicenow import ServiceNowServer
-from attestream.demo.world import ACCOUNT, BUCKETS, HOME_REGION, PRESS_BUCKET
+from attestream.demo.world import ACCOUNT, BUCKETS, HOME_REGION, PRESS_ACCOUNT, PRESS_BUCKET
 
 _HOUR: Final = 3600.0
 _DAY: Final = 24 * _HOUR
@@ -108,6 +112,19 @@ def prowler(folder: Path, now: float) -> None:
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"prowler-output-{ACCOUNT}-20261101000000.ocsf.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def archive(folder: Path, now: float) -> None:
+    """Two days of another account's CloudTrail, as files in a folder: one an hour, reads only."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(48):
+        at = now - 600 - number * _HOUR
+        own = {"eventVersion": "1.11", "eventID": str(uuid.uuid4()), "eventTime": stamp(at - 300), "eventName": "GetObjectAcl"}
+        record = {**own, "awsRegion": HOME_REGION, "recipientAccountId": PRESS_ACCOUNT, "readOnly": True}
+        delivered = time.strftime("%Y%m%dT%H%MZ", time.gmtime(at))
+        name = f"{PRESS_ACCOUNT}_CloudTrail_{HOME_REGION}_{delivered}_{number:016d}.json.gz"
+        (folder / name).write_bytes(gzip.compress(json.dumps({"Records": [record]}).encode()))
+        os.utime(folder / name, (at, at))
 
 
 def badge_log(folder: Path, now: float) -> None:

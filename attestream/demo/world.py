@@ -18,6 +18,7 @@ DAY = 24 * HOUR
 ACCOUNT = "111122223333"
 SUPPLIER_ACCOUNT = "444455556666"  # watches our uptime, by contract
 SANDBOX_ACCOUNT = "222233334444"  # for trying things; it has no trail of its own
+PRESS_ACCOUNT = "333344445555"  # of the press kit's shop; its log files are copied to a folder
 FOREIGN_ACCOUNT = "999988887777"  # nobody knows whose this is
 
 HOME_REGION = "eu-central-1"
