@@ -17,11 +17,10 @@ from attestream.demo.servers.jira import JiraServer
 from attestream.demo.servers.pagerduty import PagerdutyServer
 from attestream.demo.servers.securityhub import SecurityHubServer
 from attestream.demo.servers.servicenow import ServiceNowServer
+from benchmarks.secrets import PASSWORD, TOKEN
 
 _SPAN: Final = 20 * 3600.0
 """Seconds over which the facts are spread, up to an hour ago."""
-TOKEN: Final = "token-of-the-benchmark"  # noqa: S105
-PASSWORD: Final = "password-of-the-benchmark"  # noqa: S105
 
 
 def _times(count: int) -> Iterator[float]:

@@ -64,8 +64,8 @@ def report(done: Once) -> None:
             say(f"{window.source}: FAILED for {period}: {'; '.join(window.errors) or 'nothing could be read'}")
             continue
         bad = f", {window.unreadable} kept as dead letters" if window.unreadable else ""
-        whence = f"from {window.files:,} files" if window.files else f"in {window.pages:,} answers"
-        say(f"{window.source}: {window.records:,} records {whence}{bad} ({period}, {window.state})")
+        whence = f"from {_many(window.files, 'file')}" if window.files else f"in {_many(window.pages, 'answer')}"
+        say(f"{window.source}: {_many(window.records, 'record')} {whence}{bad} ({period}, {window.state})")
         for error in window.errors[:SHOWN]:
             say(f"{window.source}: {error}")
         if len(window.errors) > SHOWN:
@@ -74,6 +74,10 @@ def report(done: Once) -> None:
         say("nothing to collect: no source is set up, or nothing is due (attestream source types shows what can be)")
     if done.checkpoint is not None:
         say(f"sealed: log of {done.checkpoint.checkpoint.size:,} entries, root {done.checkpoint.checkpoint.root.hex()[:16]}…")
+
+
+def _many(number: int, word: str) -> str:
+    return f"{number:,} {word}" if number == 1 else f"{number:,} {word}s"
 
 
 def _folded(windows: Sequence[WindowRecord]) -> list[list[WindowRecord]]:

@@ -144,6 +144,7 @@ def _credentials(folder: Path) -> None:
     os.environ["AWS_SHARED_CREDENTIALS_FILE"] = str(file)
     os.environ["AWS_CONFIG_FILE"] = os.devnull
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    os.environ["GRPC_VERBOSITY"] = "NONE"  # its library tells of the simulated server's end by itself
 
 
 def _upload(cloud: LocalS3, files: Sequence[DeliveredFile], what: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.measure import Measured, Stage, timed
-from benchmarks.serving import PASSWORD, TOKEN, served
+from benchmarks.secrets import PASSWORD, TOKEN
 from benchmarks.sizes import Size
 from collectors.base import Window
 from collectors.registry import build, read_settings
@@ -78,6 +78,8 @@ def _measure(name: str, settings: Mapping[str, Any], least: int) -> Measured:
 
 
 def _from_api(name: str, share: int, size: Size, folder: Path) -> Iterator[Measured]:
+    from benchmarks.serving import served  # the servers' imports are no part of what other stages hold in memory
+
     count = max(60, size.files // share)
     os.environ |= {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE000000000", "AWS_SECRET_ACCESS_KEY": TOKEN}  # the small servers check none
     with served(name, count) as address:
