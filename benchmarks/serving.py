@@ -11,6 +11,7 @@ from multiprocessing.connection import Connection
 from typing import Any, Final
 
 from attestream.demo.servers.aws_config import ConfigServer
+from attestream.demo.servers.cloudtrail_lookup import CloudTrailServer
 from attestream.demo.servers.gcp_logging import GcpLoggingServer
 from attestream.demo.servers.github import GithubServer
 from attestream.demo.servers.jira import JiraServer
@@ -85,6 +86,13 @@ def _config_rules(count: int) -> ConfigServer:
     return server
 
 
+def _lookup(count: int) -> CloudTrailServer:
+    server = CloudTrailServer(regions=("eu-west-1",))
+    for at in _times(count):
+        server.put("DescribeInstances", ago=time.time() - at)
+    return server
+
+
 SERVERS: Final[Mapping[str, Callable[[int], Any]]] = {
     "jira": _jira,
     "servicenow": _servicenow,
@@ -93,6 +101,7 @@ SERVERS: Final[Mapping[str, Callable[[int], Any]]] = {
     "gcp-audit": _gcp_audit,
     "aws-securityhub": _security_hub,
     "aws-config": _config_rules,
+    "cloudtrail-lookup": _lookup,
 }
 """One line each: the source type whose collector it feeds."""
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.events import payloads, write_files
 from benchmarks.measure import Measured, Stage, timed
 from benchmarks.secrets import PASSWORD, TOKEN
 from benchmarks.sizes import Size
@@ -37,6 +38,7 @@ def _api(name: str, address: str, folder: Path) -> dict[str, Any]:
         "gcp-audit": {"endpoint": address, "insecure": True, "resources": ["projects/shop-prod"], **_FAST},
         "aws-securityhub": {"endpoint_url": address, **_AWS},
         "aws-config": {"endpoint_url": address, **_AWS},
+        "cloudtrail-lookup": {"endpoint_url": address, "requests_per_second": 100, **_AWS},
     }
     return found[name]
 
@@ -81,9 +83,45 @@ def _from_api(name: str, share: int, size: Size, folder: Path) -> Iterator[Measu
     from benchmarks.serving import served  # the servers' imports are no part of what other stages hold in memory
 
     count = max(60, size.files // share)
-    os.environ |= {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE000000000", "AWS_SECRET_ACCESS_KEY": TOKEN}  # the small servers check none
+    _credentials()
     with served(name, count) as address:
         yield _measure(name, _api(name, address, folder), count)
+
+
+def _from_bucket(size: Size, folder: Path) -> Iterator[Measured]:
+    """Log files in moto's S3, which is a process of its own."""
+    from attestream.demo.cloud import LocalS3
+
+    logs = folder / "logs"
+    logs.mkdir()
+    write_files(payloads(size.files), logs)
+    with LocalS3(folder / "moto.log") as cloud:
+        cloud.make_bucket("bench")
+        for path in logs.iterdir():
+            cloud.client().upload_file(str(path), "bench", path.name)
+        _credentials()
+        yield _measure("cloudtrail-s3", {"bucket": "bench", "endpoint_url": cloud.endpoint}, size.files)
+
+
+def _from_account(size: Size, folder: Path) -> Iterator[Measured]:
+    """Users and buckets in moto; each takes several calls, one after another."""
+    from attestream.demo.cloud import LocalS3
+
+    count = max(20, size.files // 200)
+    with LocalS3(folder / "moto.log") as cloud:
+        iam, s3 = cloud.client("iam"), cloud.client("s3", "eu-west-1")
+        for number in range(count):
+            iam.create_user(UserName=f"user-{number}")
+        for number in range(count // 4):
+            place = {"LocationConstraint": "eu-west-1"}
+            s3.create_bucket(Bucket=f"bench-{number}", CreateBucketConfiguration=place)
+        _credentials()
+        yield _measure("aws-account", {"endpoint_url": cloud.endpoint, "resources": ["iam.user", "s3.bucket"], **_AWS}, count)
+
+
+def _credentials() -> None:
+    """The small servers and moto check none."""
+    os.environ |= {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE000000000", "AWS_SECRET_ACCESS_KEY": TOKEN}
 
 
 def _from_files(name: str, size: Size, folder: Path) -> Iterator[Measured]:
@@ -104,5 +142,8 @@ SOURCES: Final[Mapping[str, Stage]] = {
     "gcp-audit": partial(_from_api, "gcp-audit", 2),
     "aws-securityhub": partial(_from_api, "aws-securityhub", 10),
     "aws-config": partial(_from_api, "aws-config", 10),
+    "cloudtrail-lookup": partial(_from_api, "cloudtrail-lookup", 10),
+    "cloudtrail-s3": _from_bucket,
+    "aws-account": _from_account,
 }
 """One line each. Servers answer a request in milliseconds of Python, so the slower ones get fewer facts."""
