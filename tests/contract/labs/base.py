@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from tests.contract.front import Front, How
@@ -70,3 +71,47 @@ class Fronted:
 
     def heal(self) -> None:
         self.front.reset()
+
+
+class Filed:
+    """What labs over a directory of files have in common: each file is a call, `break_file` takes one away until it is healed."""
+
+    secrets: tuple[str, ...] = ()
+    folder: Path
+    healed: list[Callable[[], None]]
+
+    def begin(self, folder: Path) -> None:
+        """Make the directory and put four files there."""
+        self.folder, self.healed, self.number = folder, [], 0
+        self.folder.mkdir()
+        for _ in range(4):
+            self.more()
+
+    def more(self) -> None:
+        raise NotImplementedError
+
+    def break_file(self, path: Path, how: How) -> None:
+        raise NotImplementedError
+
+    def empty(self) -> None:
+        for path in self.folder.iterdir():
+            path.unlink()
+
+    def requests(self) -> int:
+        return len(list(self.folder.iterdir()))
+
+    def break_one(self, number: int, how: How) -> None:
+        self.break_file(sorted(self.folder.iterdir())[number], how)
+
+    def break_from(self, number: int, how: How) -> None:
+        if number == 0:
+            hidden = self.folder.with_name("hidden")
+            self.folder.rename(hidden)
+            self.healed.append(lambda: hidden.rename(self.folder))
+        else:
+            for path in sorted(self.folder.iterdir())[number:]:
+                self.break_file(path, how)
+
+    def heal(self) -> None:
+        while self.healed:
+            self.healed.pop()()

@@ -9,8 +9,7 @@ from typing import Literal
 
 from attestream.demo.servers.jira import JiraServer
 from tests.contract.front import Asked, Front, Reply, fronted
-from tests.contract.labs.base import Lab
-from tests.contract.labs.cloudtrail_s3 import Fronted
+from tests.contract.labs.base import Fronted, Lab
 
 TOKEN = "canary-token-4711-of-jira"
 Edition = Literal["cloud", "data-center"]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.contract.front import How
-from tests.contract.labs.base import Lab
+from tests.contract.labs.base import Filed, Lab
 
 
 def line(number: int, **more: Any) -> bytes:
@@ -43,26 +43,19 @@ def break_file(path: Path, how: How, healed: list[Callable[[], None]]) -> None:
     healed.append(heal)
 
 
-class Folder:
+class Folder(Filed):
     """See Lab."""
 
-    secrets: tuple[str, ...] = ()
-
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "logs"
-        self.folder.mkdir()
         self.settings: Mapping[str, Any] = {
             "name": "app",
             "type": "json-files",
-            "path": str(self.folder),
+            "path": str(folder / "logs"),
             "product": "app",
             "service": "audit",
             "fields": {"time": "at", "account": "user.unit", "subject": "user.name"},
         }
-        self.number = 0
-        self._healed: list[Callable[[], None]] = []
-        for _ in range(4):
-            self.more()
+        self.begin(folder / "logs")
 
     def more(self) -> None:
         self.put(line(self.number), line(self.number + 1_000_000))
@@ -71,32 +64,12 @@ class Folder:
         (self.folder / f"app-{self.number:06d}.jsonl").write_bytes(b"".join(lines))
         self.number += 1
 
-    def empty(self) -> None:
-        for path in self.folder.iterdir():
-            path.unlink()
-
     def hostile(self, text: str) -> bool:
         self.put(line(self.number, note=text, user={"name": text, "unit": "eu-1"}))
         return True
 
-    def requests(self) -> int:
-        return len(list(self.folder.iterdir()))
-
-    def break_one(self, number: int, how: How) -> None:
-        break_file(sorted(self.folder.iterdir())[number], how, self._healed)
-
-    def break_from(self, number: int, how: How) -> None:
-        if number == 0:
-            hidden = self.folder.with_name("hidden")
-            self.folder.rename(hidden)
-            self._healed.append(lambda: hidden.rename(self.folder))
-        else:
-            for path in sorted(self.folder.iterdir())[number:]:
-                break_file(path, how, self._healed)
-
-    def heal(self) -> None:
-        while self._healed:
-            self._healed.pop()()
+    def break_file(self, path: Path, how: How) -> None:
+        break_file(path, how, self.healed)
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.contract.front import How
-from tests.contract.labs.base import Lab
+from tests.contract.labs.base import Filed, Lab
 from tests.contract.labs.json_files import break_file
 
 ACCOUNT = "111122223333"
@@ -49,19 +49,12 @@ def finding(number: int, **more: Any) -> dict[str, Any]:
     return {**own, **more}
 
 
-class Folder:
+class Folder(Filed):
     """See Lab."""
 
-    secrets: tuple[str, ...] = ()
-
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / "scans"
-        self.folder.mkdir()
-        self.settings: Mapping[str, Any] = {"name": "scans", "type": "prowler", "path": str(self.folder)}
-        self.number = 0
-        self._healed: list[Callable[[], None]] = []
-        for _ in range(4):
-            self.more()
+        self.settings: Mapping[str, Any] = {"name": "scans", "type": "prowler", "path": str(folder / "scans")}
+        self.begin(folder / "scans")
 
     def more(self) -> None:
         self.put(finding(self.number), finding(self.number + 1_000_000, status_code="FAIL"))
@@ -71,32 +64,12 @@ class Folder:
         (self.folder / f"prowler-output-{ACCOUNT}-{self.number:06d}.ocsf.json").write_text(f"[{text}]")
         self.number += 1
 
-    def empty(self) -> None:
-        for path in self.folder.iterdir():
-            path.unlink()
-
     def hostile(self, text: str) -> bool:
         self.put(finding(self.number, status_detail=text))
         return True
 
-    def requests(self) -> int:
-        return len(list(self.folder.iterdir()))
-
-    def break_one(self, number: int, how: How) -> None:
-        break_file(sorted(self.folder.iterdir())[number], how, self._healed)
-
-    def break_from(self, number: int, how: How) -> None:
-        if number == 0:
-            hidden = self.folder.with_name("hidden")
-            self.folder.rename(hidden)
-            self._healed.append(lambda: hidden.rename(self.folder))
-        else:
-            for path in sorted(self.folder.iterdir())[number:]:
-                break_file(path, how, self._healed)
-
-    def heal(self) -> None:
-        while self._healed:
-            self._healed.pop()()
+    def break_file(self, path: Path, how: How) -> None:
+        break_file(path, how, self.healed)
 
 
 @contextmanager

@@ -8,8 +8,7 @@ from pathlib import Path
 
 from attestream.demo.servers.servicenow import ServiceNowServer
 from tests.contract.front import Asked, Front, Reply, fronted
-from tests.contract.labs.base import Lab
-from tests.contract.labs.cloudtrail_s3 import Fronted
+from tests.contract.labs.base import Fronted, Lab
 
 PASSWORD = "canary-password-4711-of-servicenow"
 
