@@ -25,11 +25,11 @@ from alerts.routes import Route
 from alerts.text import plain
 from store import outbox
 from store.errors import StoreError
-from store.evidence import Clock
 from store.open import read_meta
 from store.outbox import Claimed, Drifted
 from store.records import MINUTE
 from store.sqlite_driver import reading
+from store.times import Clock
 
 LEASE: Final = MINUTE
 """How long a claimed delivery is nobody else's; longer than any notifier may take."""

@@ -14,9 +14,8 @@ from typing import Any, Final
 from alerts.base import Alert, Refused, Retry
 from alerts.guard import Lookup, Target, system_lookup
 from alerts.outgoing import Answer, Limits, post
-from store.evidence import Clock, wall_clock
 from store.records import SECOND
-from store.times import format_time
+from store.times import Clock, format_time, wall_clock
 
 TYPE: Final = "io.attestream.drift"
 SIGNATURE: Final = "Attestream-Signature"

@@ -15,10 +15,10 @@ from collectors.aws_services.base import AccountLook, Call, Look, NotHere, Resou
 from collectors.aws_services.registry import RESOURCES, chosen
 from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
 from collectors.observation import snapshot, summary
-from collectors.runner import Clock
 from collectors.settings import Duration
 from collectors.source_type import Access, SourceType
 from store.records import HOUR, Event
+from store.times import Clock
 
 _MAX_PART_ERRORS: Final = 20
 _REGIONS: Final = Permission("ec2:DescribeRegions", "find the Regions that are enabled, unless the settings name them")

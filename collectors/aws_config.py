@@ -18,11 +18,11 @@ from collectors.aws_places import Place, Places, notes_of, permissions_of, probe
 from collectors.aws_services.look import Call, Look, NotHere, Subject
 from collectors.base import Cursor, Permission, Probe, Reads, Report, Window
 from collectors.observation import MAX_NAMES, snapshot, summary
-from collectors.runner import Clock
 from collectors.settings import Duration
 from collectors.source_type import Access, SourceType
 from store.records import HOUR, Event
 from store.text import clean_attribute
+from store.times import Clock
 
 RULE, RULES = "finding.aws.config.rule", "summary.aws.config.rule"
 EVALUATION, EVALUATIONS = "finding.aws.config.evaluation", "summary.aws.config.evaluation"

@@ -18,12 +18,12 @@ from collectors.aws_places import Place, Places, notes_of, permissions_of, probe
 from collectors.aws_services.look import Call, Look, NotHere
 from collectors.base import Cursor, Permission, Probe, Reads, Report, Window
 from collectors.observation import observation
-from collectors.runner import Clock
 from collectors.securityhub_filters import OPEN, Filters, matches, period
 from collectors.settings import Duration
 from collectors.source_type import Access, SourceType
 from collectors.unreadable import Excerpt, shown, unreadable_event
 from store.records import DAY, HOUR, Event
+from store.times import Clock
 
 FINDINGS: Final = Call("securityhub", "GetFindings")
 PAGE: Final = 100

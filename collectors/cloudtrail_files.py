@@ -23,10 +23,10 @@ from collectors.file_name import parse_name
 from collectors.folder import opened, owner, scan
 from collectors.gz import Limits
 from collectors.listing import Listed, Lister, Refusal
-from collectors.runner import Clock
 from collectors.source_type import Access, SourceType
 from collectors.unreadable import shown
 from store.records import Event
+from store.times import Clock
 
 TYPES: Final = (EVENT_TYPE, BREAK_TYPE)
 

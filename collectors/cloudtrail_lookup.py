@@ -21,9 +21,9 @@ from collectors.cloudtrail import EVENT_TYPE
 from collectors.cloudtrail_again import again
 from collectors.cloudtrail_pages import PERMISSION, Pages, fault, once
 from collectors.rate import Rate
-from collectors.runner import Clock
 from collectors.source_type import Access, SourceType
 from store.records import DAY, HOUR, Cover, Event
+from store.times import Clock
 
 OVERLAP: Final = HOUR
 AGAIN: Final = 26 * HOUR

@@ -24,11 +24,11 @@ from collectors.delivered import Refused
 from collectors.file_name import parse_name
 from collectors.gz import Limits
 from collectors.listing import Listed, Lister
-from collectors.runner import Clock
 from collectors.settings import AwsSettings, Duration
 from collectors.source_type import Access, SourceType
 from collectors.unreadable import unreadable_event
 from store.records import DAY, MINUTE, Event
+from store.times import Clock
 
 _MAX_SKEW: Final = 5 * MINUTE
 

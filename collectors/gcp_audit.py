@@ -20,12 +20,12 @@ from collectors.gcp_entries import Decoder, kept_part
 from collectors.gcp_logging import SCOPE, Logging
 from collectors.http import ApiError
 from collectors.rate import Rate
-from collectors.runner import Clock, cut
+from collectors.runner import cut
 from collectors.settings import Duration
 from collectors.source_type import Access, SourceType
 from collectors.unreadable import Excerpt, Unreadable, shown, unreadable_event
 from store.records import DAY, HOUR, MINUTE, Cover, Event
-from store.times import format_time
+from store.times import Clock, format_time
 
 KIND: Final = "log.gcp.gcp.audit"
 FIRST: Final = 7 * DAY

@@ -23,10 +23,10 @@ from collectors.gcp_rest import SCOPE, Google
 from collectors.gcp_tree import API, KINDS, Tree
 from collectors.http import ApiError, Patience
 from collectors.rate import Rate
-from collectors.runner import Clock
 from collectors.settings import Duration
 from collectors.source_type import Access, SourceType
 from store.records import HOUR, Event
+from store.times import Clock
 
 _TREE_CONTROLS: Final = ("A.5.9", "A.5.23", "A.8.31")
 

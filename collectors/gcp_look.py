@@ -17,9 +17,9 @@ from collectors.github_parts.shape import join, without
 from collectors.http import ApiError
 from collectors.json_text import attach, members
 from collectors.observation import observation, summary
-from collectors.runner import Clock
 from collectors.unreadable import Excerpt, Unreadable, shown, unreadable_event
 from store.records import Event
+from store.times import Clock
 
 RESOURCE: Final = "_resource"
 """Where an answer that is the subject itself does not name it: what it belongs to."""

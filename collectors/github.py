@@ -24,13 +24,13 @@ from collectors.github_parts.settings import Reads as Asked
 from collectors.github_parts.tickets import Tickets
 from collectors.http import Api, ApiError, Patience
 from collectors.rate import Rate
-from collectors.runner import Clock
 from collectors.secret import secret
 from collectors.settings import Duration
 from collectors.source_type import Access, SourceType
 from collectors.tickets import Address, TicketSettings, check_clock
 from collectors.unreadable import shown
 from store.records import DAY, HOUR, Event
+from store.times import Clock
 
 FIRST: Final = 90 * DAY
 """How far back the first window reaches where `since` is not set."""

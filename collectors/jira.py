@@ -17,11 +17,11 @@ from collectors.jira_look import KIND, Look, Memo
 from collectors.jira_search import Edition, Search, selection
 from collectors.jira_site import Site
 from collectors.rate import Rate
-from collectors.runner import Clock
 from collectors.secret import Secret, secret
 from collectors.source_type import Access, SourceType
 from collectors.tickets import Address, TicketSettings, host
 from store.records import Event
+from store.times import Clock
 
 MAX_BODY: Final = 16 * 1024 * 1024
 _NAME: Final = r"^[A-Za-z][A-Za-z0-9_]{0,99}$"

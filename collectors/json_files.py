@@ -17,11 +17,10 @@ from collectors.json_lines import JsonLines, positions, sample
 from collectors.kept import read_kept
 from collectors.listing import Listed, Lister, Refusal
 from collectors.place import Place, PlaceSettings, access_of, place_of
-from collectors.runner import Clock
 from collectors.source_type import SourceType
 from collectors.unreadable import Unreadable
 from store.records import Event
-from store.times import format_time
+from store.times import Clock, format_time
 
 _TYPES: Final = ("log.*",)
 

@@ -13,12 +13,12 @@ from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnre
 from collectors.fields import WORD, FieldReader, Fields
 from collectors.kafka import Cluster, KafkaDenied, KafkaFailed, Mechanism
 from collectors.kafka_window import AHEAD_OF_US, MAX_VALUE, TIMELESS, KafkaWindow
-from collectors.runner import Clock
 from collectors.secret import secret
 from collectors.settings import SourceSettings
 from collectors.source_type import Access, SourceType
 from collectors.unreadable import Unreadable
 from store.records import SECOND, Event
+from store.times import Clock
 
 _TYPES: Final = ("log.*",)
 _LOCAL: Final = ("localhost", "127.0.0.1", "[::1]")

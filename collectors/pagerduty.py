@@ -17,13 +17,13 @@ from collectors.pagerduty_incidents import KIND, MAX_OWED, Incidents, instant
 from collectors.pagerduty_oncalls import KIND as ON_CALLS
 from collectors.pagerduty_oncalls import SUMMARY, OnCalls
 from collectors.rate import Rate
-from collectors.runner import Clock
 from collectors.secret import secret
 from collectors.settings import Duration
 from collectors.source_type import Access, SourceType
 from collectors.tickets import Address, OpenOnes, TicketSettings, check_clock, host
 from collectors.unreadable import shown
 from store.records import DAY, HOUR, MINUTE, Event
+from store.times import Clock
 
 FIRST: Final = 90 * DAY
 """How far back the first window reaches where `since` is not set."""

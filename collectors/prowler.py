@@ -17,11 +17,11 @@ from collectors.kept import read_kept
 from collectors.listing import Lister, Refusal
 from collectors.place import Place, PlaceSettings, access_of, place_of
 from collectors.prowler_file import ProwlerFiles
-from collectors.runner import Clock
 from collectors.settings import Duration
 from collectors.source_type import SourceType
 from collectors.unreadable import Unreadable
 from store.records import HOUR, Event
+from store.times import Clock
 
 _PROVIDERS: Final = ("aws", "azure", "gcp", "github", "kubernetes", "m365")
 _TYPES: Final = (*(f"finding.{provider}.prowler" for provider in _PROVIDERS), "finding.*")

@@ -26,9 +26,9 @@ from collectors import (
     servicenow,
 )
 from collectors.base import Collector, CollectorError
-from collectors.runner import Clock, wall_clock
 from collectors.settings import SourceSettings
 from collectors.source_type import Access, SourceType
+from store.times import Clock, wall_clock
 
 
 class SourceInvalid(CollectorError):

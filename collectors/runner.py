@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import PurePath
-from time import time_ns
 from typing import Final, Literal
 
 from collectors.base import Collector, CollectorError, Cursor, Ledger, SourceUnreadable, Window
@@ -20,7 +19,7 @@ from collectors.report import Progress, Silent, WindowReport
 from pipeline.stream.base import Published, Stream
 from pipeline.window import window_event
 from store.records import DAY, MINUTE, SECOND, UNREADABLE, Event, WindowRecord
-from store.times import format_time
+from store.times import Clock, format_time, wall_clock
 
 MAX_WINDOW: Final = DAY
 CLOCK_AHEAD: Final = 5 * MINUTE
@@ -30,16 +29,10 @@ MAX_CHUNK_BYTES: Final = 16 * 1024 * 1024
 
 Period = tuple[int, int]
 Kind = Literal["scheduled", "backfill", "retry"]
-Clock = Callable[[], int]
 
 
 class PresentOnly(CollectorError):
     """A past period was asked of a source that only knows the present."""
-
-
-def wall_clock() -> int:
-    """Microseconds since 1970."""
-    return time_ns() // 1000
 
 
 def run_attempts(

@@ -14,7 +14,6 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
 from collectors.http import Api, ApiError, Patience
 from collectors.rate import Rate
-from collectors.runner import Clock
 from collectors.secret import Secret, secret
 from collectors.servicenow_journal import ENTRY, JOURNAL, Journal
 from collectors.servicenow_look import WHOLE, Look, kind_of
@@ -23,6 +22,7 @@ from collectors.servicenow_table import OLDEST, Table, selection
 from collectors.source_type import Access, SourceType
 from collectors.tickets import Address, TicketSettings, host
 from store.records import Event
+from store.times import Clock
 
 MAX_BODY: Final = 16 * 1024 * 1024
 MAX_TABLES: Final = 50

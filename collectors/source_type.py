@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from collectors.base import Collector, Permission
-from collectors.runner import Clock
 from collectors.settings import SourceSettings
 from store.records import Event
+from store.times import Clock
 
 Form = Literal["aws-policy", "gcp-role", "scopes"]
 """How permissions are granted: an IAM policy, a custom role, or words (scopes of a token, roles of a user, modes of a file)."""

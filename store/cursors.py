@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine, delete, select, update
 
 from store import schema
 from store.errors import Fenced, StoreError
-from store.evidence import Clock, wall_clock
 from store.records import HOUR, MINUTE, WindowRecord, WindowState
 from store.sql import chunks, upsert
 from store.sqlite_driver import reading, writing
+from store.times import Clock, wall_clock
 
 COLLECT = "collect"
 LEASE_TIME = MINUTE

@@ -5,8 +5,7 @@ What is stored and what is logged are the same fact: rows, entries, tiles, head,
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from sqlalchemy import Connection, Engine, select, update
@@ -21,20 +20,14 @@ from store.names import Names
 from store.present import note_evidence, write_changes, write_drift
 from store.records import Advance, Appended, Batch, DriftRow
 from store.sqlite_driver import reading, writing
+from store.times import Clock, wall_clock
 from store.view import Wanted, load_view, want_coverage
 from store.windows import Closed, note_sets, record_windows, settle
 from store.writer import EntryWriter, Head, read_head
 
-Clock = Callable[[], int]
-
 
 class _Rehearsed(Exception):
     """Takes a rehearsal back."""
-
-
-def wall_clock() -> int:
-    """Now, in microseconds."""
-    return time.time_ns() // 1000
 
 
 class EvidenceStore:

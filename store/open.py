@@ -15,9 +15,10 @@ from sqlalchemy import Connection, Engine, select
 
 from store import schema
 from store.errors import StorageUnusable, StoreError
-from store.evidence import Clock, EvidenceStore, wall_clock
+from store.evidence import EvidenceStore
 from store.sql import upsert
 from store.sqlite_driver import make_engine, reading, writing
+from store.times import Clock, wall_clock
 
 
 def open_engine(url: str) -> Engine:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Final
 
 from store.errors import InvalidTime
 from store.records import DAY, HOUR, MINUTE, SECOND
 
+Clock = Callable[[], int]
+"""Gives the time."""
 MAX_TIME: Final = 253_402_300_799_999_999
 """9999-12-31T23:59:59.999999Z, the last time that can be written."""
 
@@ -18,6 +22,11 @@ _LONGEST: Final = 64
 _RFC3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
 )
+
+
+def wall_clock() -> int:
+    """Now."""
+    return time.time_ns() // 1000
 
 
 def format_time(micros: int) -> str:

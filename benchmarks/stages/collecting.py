@@ -11,7 +11,7 @@ from benchmarks.sizes import Size
 from collectors.base import Window
 from collectors.registry import build, read_settings
 from collectors.report import Silent, WindowReport
-from collectors.runner import wall_clock
+from store.times import wall_clock
 
 
 def collect(size: Size, folder: Path) -> Iterator[Measured]:

@@ -17,8 +17,8 @@ from benchmarks.sizes import Size
 from collectors.base import Window
 from collectors.registry import build, read_settings
 from collectors.report import Silent, WindowReport
-from collectors.runner import wall_clock
 from store.records import DAY, UNREADABLE
+from store.times import wall_clock
 
 _FAST: Final = {"requests_per_second": 1000}
 _AWS: Final = {"region": "eu-west-1", "regions": ["eu-west-1"]}

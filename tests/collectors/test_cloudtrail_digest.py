@@ -25,10 +25,10 @@ from collectors.cloudtrail_digest import Digest, DigestName, Link, SignatureWron
 from collectors.cloudtrail_keys import WithoutKeys
 from collectors.gz import Limits
 from collectors.registry import SourceInvalid, build, read_settings
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from collectors.unreadable import Unreadable
 from store.records import DAY, HOUR, MINUTE, SECOND, Event, WindowRecord
-from store.times import parse_time
+from store.times import parse_time, wall_clock
 from tests.memory import MemoryLedger, MemoryStream
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"

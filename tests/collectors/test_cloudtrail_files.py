@@ -18,9 +18,9 @@ import pytest
 from collectors.base import Collector, Window
 from collectors.registry import build, read_settings
 from collectors.report import WindowReport
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from store.records import HOUR, Event, WindowRecord
-from store.times import parse_time
+from store.times import parse_time, wall_clock
 
 Run = Callable[[], list[WindowRecord]]
 
@@ -293,7 +293,7 @@ def test_a_file_of_300_megabytes_streams_in_little_memory(tmp_path: Path, files:
     code = (
         "import sys, resource; from pathlib import Path\n"
         "from collectors.registry import build, read_settings; from collectors.report import Silent, WindowReport\n"
-        "from collectors.base import Window; from collectors.runner import wall_clock\n"
+        "from collectors.base import Window; from store.times import wall_clock\n"
         "c = build(read_settings({'name': 'l', 'type': 'cloudtrail-files', 'path': sys.argv[1], 'max_file_size': 2**30}))\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "n = sum(1 for _ in c.collect(Window('a', 'l', 0, wall_clock(), {}), WindowReport(Silent(), {})))\n"

@@ -13,8 +13,9 @@ import pytest
 
 from collectors.base import Collector, SourceUnreadable
 from collectors.registry import build, read_settings
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from store.records import HOUR, WindowRecord
+from store.times import wall_clock
 
 Run = Callable[[], list[WindowRecord]]
 

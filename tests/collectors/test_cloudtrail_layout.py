@@ -11,8 +11,9 @@ import boto3
 import pytest
 
 from collectors.registry import build, read_settings
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from store.records import DAY, HOUR, SECOND, WindowRecord
+from store.times import wall_clock
 from tests.contract.labs.cloudtrail_files import packed, record
 
 pytestmark = pytest.mark.parts("moto")

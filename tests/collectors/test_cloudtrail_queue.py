@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from collectors.cloudtrail_queue import told_keys
 from collectors.registry import SOURCE_TYPES, SourceInvalid, build, read_settings
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from collectors.unreadable import Unreadable
 from store.records import DAY, HOUR, MINUTE, SECOND, WindowRecord
+from store.times import wall_clock
 from tests.contract.labs.cloudtrail_files import file_name, packed, record
 
 PREFIX = "AWSLogs/111122223333/CloudTrail/eu-west-1/2026/11/20/"

@@ -16,8 +16,9 @@ import pytest
 from collectors import bucket as bucket_module
 from collectors.base import Collector, SourceUnreadable
 from collectors.registry import build, read_settings
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from store.records import HOUR, WindowRecord
+from store.times import wall_clock
 
 pytestmark = pytest.mark.parts("moto")
 

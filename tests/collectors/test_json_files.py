@@ -23,8 +23,9 @@ from collectors.base import Collector, SourceUnreadable
 from collectors.json_lines import JsonLines
 from collectors.lines import Line
 from collectors.registry import SourceInvalid, build, read_settings
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from store.records import HOUR, MINUTE, SECOND, UNREADABLE, Event, WindowRecord
+from store.times import wall_clock
 from tests.collectors.conftest import micros
 from tests.memory import MemoryLedger, MemoryStream
 from tests.repository import ROOT

@@ -19,8 +19,9 @@ from kafka.structs import TopicPartition
 from collectors import kafka as adapter
 from collectors.base import Collector, SourceUnreadable
 from collectors.registry import SourceInvalid, build, read_settings
-from collectors.runner import run_attempts, run_period, wall_clock
+from collectors.runner import run_attempts, run_period
 from store.records import DAY, HOUR, MINUTE, SECOND, UNREADABLE, Event, WindowRecord
+from store.times import wall_clock
 from tests.kafka_server import LONG, PASSWORD, READER, STRANGER, Kafka, admin, kafka, make_topic, producer, wait
 from tests.memory import MemoryLedger, MemoryStream
 

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from collectors.json_object import json_object
 from collectors.prowler_file import read_finding
 from collectors.registry import build, read_settings
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from collectors.unreadable import Unreadable
 from store.records import HOUR, MINUTE, UNREADABLE, Event, WindowRecord
+from store.times import wall_clock
 from tests.collectors.conftest import micros
 from tests.contract.labs.prowler import ACCOUNT, finding
 from tests.memory import MemoryLedger, MemoryStream

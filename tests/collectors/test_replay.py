@@ -17,10 +17,11 @@ from hypothesis import strategies as st
 from collectors.base import CollectorError
 from collectors.registry import SOURCE_TYPES, build, read_settings
 from collectors.replay import NotReplayed, read_again
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from collectors.settings import SourceSettings
 from collectors.unreadable import MEDIA_TYPE, Unreadable
 from store.records import DAY, HOUR, UNREADABLE, Event
+from store.times import wall_clock
 from tests.collectors.conftest import micros
 from tests.contract.labs.prowler import ACCOUNT, finding
 from tests.memory import MemoryLedger, MemoryStream

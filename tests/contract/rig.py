@@ -9,9 +9,10 @@ from typing import Any
 
 from collectors.base import Collector
 from collectors.registry import SOURCE_TYPES, build, read_settings
-from collectors.runner import run_attempts, wall_clock
+from collectors.runner import run_attempts
 from pipeline.event import pack, unpack
 from store.records import UNREADABLE, Event, WindowRecord
+from store.times import wall_clock
 from tests.contract.labs.base import Lab
 from tests.memory import MemoryLedger, MemoryStream
 

@@ -13,8 +13,8 @@ from typing import Any
 import boto3
 
 from attestream.demo.digests import Chain
-from collectors.runner import wall_clock
 from store.records import HOUR
+from store.times import wall_clock
 from tests.aws import SECRET, moto
 from tests.contract.front import Asked, Front, Reply, fronted
 from tests.contract.labs.base import Fronted, Lab
