@@ -24,11 +24,11 @@ from alerts.compose import Sender, compose
 from alerts.routes import Route
 from alerts.text import plain
 from store import outbox
+from store.engine import reading
 from store.errors import StoreError
 from store.open import read_meta
 from store.outbox import Claimed, Drifted
 from store.records import MINUTE
-from store.sqlite_driver import reading
 from store.times import Clock
 
 LEASE: Final = MINUTE

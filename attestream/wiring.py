@@ -28,6 +28,7 @@ from pipeline.stream.registry import open_stream
 from store.active import active_digest, set_payload
 from store.checkpoint import CheckpointSigner, CheckpointStore, Refused, SignedCheckpoint, open_checkpoint
 from store.cursors import CollectionLedger, Lease, adopt_stream
+from store.engine import reading
 from store.evidence import EvidenceStore
 from store.log_source import SqlLogSource, check_entry
 from store.note import SigningKey, VerifierKey
@@ -35,7 +36,6 @@ from store.open import find_meta, open_store, read_meta, write_meta
 from store.query import StoreQuery
 from store.records import Activation, Batch, DriftRow
 from store.signing_key import load_or_create_key, published_key
-from store.sqlite_driver import reading
 from store.tiles import root as tree_root
 from store.times import wall_clock
 from store.writer import SqlTiles, read_head

@@ -28,9 +28,9 @@ from exports.status import status_chunks
 from exports.survey import Survey
 from exports.table import HEADER, evidence_row
 from store.checkpoint import SignedCheckpoint
+from store.engine import reading
 from store.entries import canonical, decode
 from store.errors import VerificationError
-from store.sqlite_driver import reading
 from store.tiles import CompactRange, leaf_hash
 
 FORMAT: Final = 1

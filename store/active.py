@@ -13,11 +13,11 @@ from sqlalchemy import Connection, Engine, select, update
 from store import schema
 from store.blocks import BlockReader
 from store.changes import HeldMapping
+from store.engine import reading
 from store.entries import committed, decode
 from store.errors import StoreError, VerificationError
 from store.records import Activation, MappingRecord
 from store.sql import upsert
-from store.sqlite_driver import reading
 from store.writer import EntryWriter, read_head
 
 
@@ -82,17 +82,13 @@ def activate(writer: EntryWriter, activation: Activation) -> ActiveSet:
         held = old.held if old is not None and old.active and old.digest == record.digest else index
         data = msgspec.json.encode(record)
         rows.append({"id": record.id, "digest": record.digest, "held": held, "active": True, "record": data})
-    if rows:
-        connection.execute(upsert(table, ["id"], ["digest", "held", "active", "record"]), rows)
-    connection.execute(
-        upsert(schema.mapping_set, ["digest"], ["idx", "activated_at"]),
-        {"digest": activation.digest, "idx": index, "activated_at": writer.now},
-    )
+    upsert(connection, table, ["id"], rows, ["digest", "held", "active", "record"])
+    row = {"digest": activation.digest, "idx": index, "activated_at": writer.now}
+    upsert(connection, schema.mapping_set, ["digest"], row, ["idx", "activated_at"])
     connection.execute(update(schema.head).values(mapping_set=activation.digest, set_idx=index))
     empty = {"state": "not-assessed", "not_satisfied": 0, "satisfied": 0, "stale": 0, "accepted": 0}
     controls = [{"id": id_, **empty} for id_ in activation.controls]
-    if controls:
-        connection.execute(upsert(schema.control, ["id"], []), controls)
+    upsert(connection, schema.control, ["id"], controls)
     return load_active(connection, activation.digest, index)
 
 

@@ -13,10 +13,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, delete, select, update
 
 from store import schema
+from store.engine import reading, writing
 from store.errors import Fenced, StoreError
 from store.records import HOUR, MINUTE, WindowRecord, WindowState
-from store.sql import chunks, upsert
-from store.sqlite_driver import reading, writing
+from store.sql import chunks, insert, upsert
 from store.times import Clock, wall_clock
 
 COLLECT = "collect"
@@ -35,9 +35,8 @@ class Positions:
         with writing(self._engine) as connection:
             row = connection.execute(select(table).where(table.c.partition == partition)).one_or_none()
             epoch, position = (row.epoch + 1, row.position) if row is not None else (1, 0)
-            connection.execute(
-                upsert(table, ["partition"], ["epoch"]), {"partition": partition, "epoch": epoch, "position": position}
-            )
+            claimed = {"partition": partition, "epoch": epoch, "position": position}
+            upsert(connection, table, ["partition"], claimed, ["epoch"])
         return epoch, position
 
     def release(self, partition: int) -> None:
@@ -73,7 +72,7 @@ class Lease:
                 return None
             self._epoch = row.epoch + 1 if row is not None else 1
             values = {"name": self._name, "epoch": self._epoch, "holder": self._holder, "expires": now + self._time}
-            connection.execute(upsert(table, ["name"], ["epoch", "holder", "expires"]), values)
+            upsert(connection, table, ["name"], values, ["epoch", "holder", "expires"])
         return self._epoch
 
     def renew(self) -> bool:
@@ -124,11 +123,8 @@ class CollectionLedger:
             for source in sources:
                 _same_lateness(connection, source["name"], source["lateness"])
             connection.execute(update(table).values(configured=False))
-            if sources:
-                connection.execute(
-                    upsert(table, ["name"], ["type", "lateness", "schedule", "configured"]),
-                    [{**zero, **source, "configured": True} for source in sources],
-                )
+            rows = [{**zero, **source, "configured": True} for source in sources]
+            upsert(connection, table, ["name"], rows, ["type", "lateness", "schedule", "configured"])
 
     def cursor(self, source: str) -> tuple[int | None, Mapping[str, Any]]:
         """(end of the last finished period or None, cursor)."""
@@ -166,8 +162,7 @@ class CollectionLedger:
                 }
                 for start, end in periods
             ]
-            if rows:
-                connection.execute(schema.attempt.insert(), rows)
+            insert(connection, schema.attempt, rows)
             if kind == "retry":  # what was to be asked again is asked again now, in this same transaction
                 table = schema.attempt
                 for start, end in periods:
@@ -254,7 +249,7 @@ def adopt_stream(engine: Engine, identity: str) -> bool:
         before = connection.execute(select(meta.c.value).where(meta.c.name == "stream")).scalar_one_or_none()
         if before == identity.encode():
             return False
-        connection.execute(upsert(meta, ["name"], ["value"]), {"name": "stream", "value": identity.encode()})
+        upsert(connection, meta, ["name"], {"name": "stream", "value": identity.encode()}, ["value"])
         if before is None:
             return False
         connection.execute(update(schema.position).values(position=0, epoch=schema.position.c.epoch + 1))

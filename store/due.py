@@ -8,10 +8,10 @@ import msgspec
 from sqlalchemy import Engine, func, or_, select
 
 from store import schema
+from store.engine import reading, writing
 from store.open import find_meta, write_meta
 from store.records import WindowState
 from store.seen import forget_expired
-from store.sqlite_driver import reading, writing
 
 
 def due_findings(engine: Engine, now: int, limit: int = 500) -> list[tuple[str, bytes]]:

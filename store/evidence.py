@@ -13,13 +13,13 @@ from sqlalchemy import Connection, Engine, select, update
 from store import schema
 from store.active import ActiveSet, activate, load_active, set_before
 from store.changes import Decide
+from store.engine import reading, writing
 from store.entries import committed, own_fields
 from store.errors import Fenced, StaleMappingSet
 from store.keep import Kept, Prepared, close_by_hand, count, keep, lateness_of, prepare
 from store.names import Names
 from store.present import note_evidence, write_changes, write_drift
 from store.records import Advance, Appended, Batch, DriftRow
-from store.sqlite_driver import reading, writing
 from store.times import Clock, wall_clock
 from store.view import Wanted, load_view, want_coverage
 from store.windows import Closed, note_sets, record_windows, settle

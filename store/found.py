@@ -13,7 +13,7 @@ from store import schema
 from store.changes import Input
 from store.names import Names
 from store.records import HOUR, Event, Judged, Verdict
-from store.sql import upsert
+from store.sql import insert, upsert
 
 
 @dataclass(slots=True)
@@ -79,11 +79,9 @@ class FoundRows:
             (schema.evidence_control, self.controls),
             (schema.dead_letter, self.dead),
         ):
-            if rows:
-                connection.execute(table.insert(), rows)
-        if self.rollup:
-            counts = [{"hour": hour, "dim": dim, "key": key, "n": n} for (hour, dim, key), n in sorted(self.rollup.items())]
-            connection.execute(upsert(schema.rollup, ["hour", "dim", "key"], [], add=["n"]), counts)
+            insert(connection, table, rows)
+        counts = [{"hour": hour, "dim": dim, "key": key, "n": n} for (hour, dim, key), n in sorted(self.rollup.items())]
+        upsert(connection, schema.rollup, ["hour", "dim", "key"], counts, add=["n"])
 
 
 def tag_row(mapping: str, subject: bytes, found: Input) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, exc, select
 
 from store import schema
 from store.checkpoint import SignedCheckpoint
+from store.engine import reading
 from store.errors import InvalidTime, StoreError, VerificationError
 from store.fsck_common import Context, Place, Progress, Seen, differs, expect
 from store.fsck_findings import check_causes, check_present
@@ -30,7 +31,6 @@ from store.fsck_rows import check_page, pages
 from store.fsck_state import check_controls, check_rollup, check_strays, check_tally
 from store.fsck_windows import Windows, check_windows
 from store.query_common import load_known
-from store.sqlite_driver import reading
 from store.writer import read_head
 
 RefoldCheck = Callable[[Connection], None]

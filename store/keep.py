@@ -21,7 +21,7 @@ from store.found import FoundRows, tag_row
 from store.names import Names
 from store.records import HOUR, Closing, Counts, Judged, Verdict
 from store.seen import Fate, Keys, keys_of, remember, same_batch, settle_fates
-from store.sql import upsert
+from store.sql import insert, upsert
 from store.writer import EntryWriter
 
 
@@ -174,7 +174,7 @@ def close_by_hand(writer: EntryWriter, names: Names, closings: Sequence[Closing]
         fields = {"mapping": closing.mapping, "subject": subject.hex()}
         index = writer.add("closing", "attestream", at, writer.now, fields, detail)
         found = Input(at, index, Verdict.CLOSED, part_id, at)
-        writer.connection.execute(schema.tag.insert(), tag_row(closing.mapping, subject, found))
+        insert(writer.connection, schema.tag, [tag_row(closing.mapping, subject, found)])
         kept.inputs[closing.mapping, subject].append(found)
 
 
@@ -185,8 +185,7 @@ def count(connection: Connection, kept: Kept) -> None:
         {"attempt": attempt, "partition": partition, **{name: counter[name] for name in names}}
         for (attempt, partition), counter in sorted(kept.counts.items())
     ]
-    if rows:
-        connection.execute(upsert(schema.attempt_count, ["attempt", "partition"], [], add=names), rows)
+    upsert(connection, schema.attempt_count, ["attempt", "partition"], rows, add=names)
     table = schema.source
     for source, counter in kept.totals.items():
         values = {name: table.c[name] + counter[name] for name in names}

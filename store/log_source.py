@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Engine, Row, select
 
 from store import schema
 from store.blocks import BlockReader
+from store.engine import reading
 from store.entries import SALT, check_committed, decode
 from store.errors import VerificationError
-from store.sqlite_driver import reading
 from store.tiles import leaf_hash
 from store.times import parse_time
 from store.writer import SqlTiles, read_head

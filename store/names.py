@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sqlalchemy import Connection, func, select
 
 from store import schema
-from store.sql import chunks, upsert
+from store.sql import chunks, insert, upsert
 
 
 class Names:
@@ -28,9 +28,8 @@ class Names:
             for row in self._connection.execute(select(table.c.name, table.c.handle).where(table.c.name.in_(some))):
                 self._handles[row.name] = bytes(row.handle)
         new = [{"handle": os.urandom(16), "name": name} for name in wanted if name not in self._handles]
-        if new:
-            self._connection.execute(table.insert(), new)
-            self._handles.update((str(row["name"]), bytes(row["handle"])) for row in new)  # type: ignore[arg-type]
+        insert(self._connection, table, new)
+        self._handles.update((str(row["name"]), bytes(row["handle"])) for row in new)  # type: ignore[arg-type]
 
     def handle(self, name: str) -> bytes:
         """The 16 bytes that stand for a name in the clear."""
@@ -51,7 +50,7 @@ class Names:
                 self._connection.execute(table.insert().values(id=id_, source=source, part=part))
             self._parts[source, part] = id_
         if (id_, kind) not in self._types:
-            self._connection.execute(upsert(schema.part_type, ["part_id", "type"], []), {"part_id": id_, "type": kind})
+            upsert(self._connection, schema.part_type, ["part_id", "type"], {"part_id": id_, "type": kind})
             self._types.add((id_, kind))
         return id_
 

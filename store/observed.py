@@ -52,8 +52,7 @@ class Observed:
             {"source": source, "key": key, "digest": row.digest, "idx": indexes.get(row.idx, row.idx), "time": row.time}
             for (source, key), row in ((place, self.newest[place]) for place in sorted(self.changed))
         ]
-        if rows:
-            connection.execute(upsert(schema.observed, ["source", "key"], ["digest", "idx", "time"]), rows)
+        upsert(connection, schema.observed, ["source", "key"], rows, ["digest", "idx", "time"])
 
 
 def look_up_observed(connection: Connection, places: Iterable[Place]) -> Observed:

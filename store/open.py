@@ -14,21 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, select
 
 from store import schema
-from store.errors import StorageUnusable, StoreError
+from store.engine import open_engine, reading, writing
+from store.errors import StorageUnusable
 from store.evidence import EvidenceStore
 from store.sql import upsert
-from store.sqlite_driver import make_engine, reading, writing
 from store.times import Clock, wall_clock
-
-
-def open_engine(url: str) -> Engine:
-    """The engine for `store.url`. Raises StoreError for a scheme that is not served."""
-    if not url.startswith("sqlite:///"):
-        scheme = url.split(":", 1)[0]
-        raise StoreError(f"store.url: {scheme!r} is not served by this version; use sqlite:///path/to/store.db")
-    path = Path(url.removeprefix("sqlite:///"))
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return make_engine(path)
 
 
 def open_store(url: str, clock: Clock = wall_clock) -> EvidenceStore:
@@ -79,7 +69,7 @@ def read_meta(engine: Engine, name: str) -> bytes:
 def write_meta(engine: Engine, name: str, value: bytes) -> None:
     """Set one value of the meta table."""
     with writing(engine) as connection:
-        connection.execute(upsert(schema.meta, ["name"], ["value"]), {"name": name, "value": value})
+        upsert(connection, schema.meta, ["name"], {"name": name, "value": value}, ["value"])
 
 
 def find_meta(engine: Engine, name: str) -> bytes | None:

@@ -15,9 +15,9 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, case, func, or_, select, update
 
 from store import schema
+from store.engine import reading, writing
 from store.records import DAY, HOUR
-from store.sql import chunks
-from store.sqlite_driver import reading, writing
+from store.sql import chunks, insert
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -104,8 +104,7 @@ def take_in(engine: Engine, assign: Assign) -> int:
                 if not reason:
                     live.add(place)
                 rows.append(_row(drifted.id, route, reason))
-        if rows:
-            connection.execute(delivery.insert(), rows)
+        insert(connection, delivery, rows)
     return len(new)
 
 

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import case, func, update
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import update
 
 from store import schema
 from store.active import ActiveSet
@@ -15,7 +14,7 @@ from store.changes import Changes, NewRow, Present, View
 from store.entries import canonical, committed
 from store.names import Names
 from store.records import DriftRow, State
-from store.sql import upsert
+from store.sql import insert, upsert, upsert_rows
 from store.writer import EntryWriter
 
 MAX_CITES = 100
@@ -29,8 +28,7 @@ def write_changes(writer: EntryWriter, names: Names, active: ActiveSet, digest: 
         {"mapping": r.mapping, "subject": r.subject, "event_time": r.event_time, "idx": index, "state": r.state.value}
         for r, index in zip(changes.rows, indexes, strict=True)
     ]
-    if rows:
-        writer.connection.execute(schema.finding_row.insert(), rows)
+    insert(writer.connection, schema.finding_row, rows)
     _presents(writer, changes.presents, changes.rows, indexes)
     _controls(writer, changes)
     write_drift(writer, changes.drifts, indexes)
@@ -90,38 +88,18 @@ def _presents(writer: EntryWriter, presents: Sequence[Present], rows: Sequence[N
                 "errors": present.errors,
             }
         )
-    if values:
-        writer.connection.execute(_upsert_present(table), values)
+    # A row index of -1 leaves the one that stands; the latest input only moves forward.
+    plain = [name for name in values[0] if name not in ("mapping", "subject", "row_idx", "input_time")] if values else []
+    columns = tuple(values[0]) if values else ()
+    rules: dict[str, Any] = {"update": plain, "greatest": ["input_time"], "unless_negative": ["row_idx"]}
+    upsert_rows(writer.connection, table, ["mapping", "subject"], columns, [list(v.values()) for v in values], **rules)
     moves = [{"mapping": mapping, "state": state.value, "n": n} for (mapping, state), n in sorted(deltas.items()) if n]
-    if moves:
-        writer.connection.execute(upsert(schema.tally, ["mapping", "state"], [], add=["n"]), moves)
+    upsert(writer.connection, schema.tally, ["mapping", "state"], moves, add=["n"])
 
 
 def _last_row(latest: tuple[int, int] | None, present: Present) -> int:
     """Index of the last row of the history if it is new, else -1: a row in the past does not come last."""
     return latest[1] if latest is not None and latest[0] == present.row_time else -1
-
-
-def _upsert_present(table: Any) -> Any:
-    """Present rows: a row index of -1 leaves the one that stands; the latest input only moves forward."""
-    statement = insert(table)
-    new = statement.excluded
-    plain = (
-        "part_id",
-        "silence",
-        "state",
-        "since",
-        "row_time",
-        "matched_at",
-        "matched_fresh",
-        "quiet_at",
-        "due_at",
-        "errors",
-    )
-    changes: dict[str, Any] = {name: new[name] for name in plain}
-    changes["row_idx"] = case((new.row_idx >= 0, new.row_idx), else_=table.c.row_idx)
-    changes["input_time"] = func.max(table.c.input_time, new.input_time)
-    return statement.on_conflict_do_update(index_elements=["mapping", "subject"], set_=changes)
 
 
 def _controls(writer: EntryWriter, changes: Changes) -> None:
@@ -137,9 +115,7 @@ def _controls(writer: EntryWriter, changes: Changes) -> None:
         }
         for c in changes.controls
     ]
-    if rows:
-        names = ["state", "since", "not_satisfied", "satisfied", "stale"]
-        writer.connection.execute(upsert(schema.control, ["id"], names), rows)
+    upsert(writer.connection, schema.control, ["id"], rows, ["state", "since", "not_satisfied", "satisfied", "stale"])
 
 
 def note_evidence(writer: EntryWriter, latest: Mapping[str, tuple[int, int]]) -> None:
@@ -172,5 +148,4 @@ def write_drift(writer: EntryWriter, drifts: Sequence[DriftRow], indexes: Sequen
         }
         for d in drifts
     ]
-    if rows:
-        writer.connection.execute(schema.drift.insert(), rows)
+    insert(writer.connection, schema.drift, rows)

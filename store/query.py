@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, select
 
 from store import query_collection, query_controls, query_evidence, query_findings, query_log, schema
+from store.engine import reading
 from store.errors import VerificationError
 from store.open import read_meta
 from store.query_common import Known, cut_of, load_known
@@ -28,7 +29,6 @@ from store.reports import (
     SourceStatus,
     WindowView,
 )
-from store.sqlite_driver import reading
 from store.tiles import consistency_proof, inclusion_proof
 from store.writer import SqlTiles, read_head
 

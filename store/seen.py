@@ -178,8 +178,7 @@ def remember(
                 "expires": expires[number] if index is None else None,
             }
         )
-    if rows:
-        connection.execute(upsert(schema.seen, ["source", "key"], ["idx", "digest", "expires"]), rows)
+    upsert(connection, schema.seen, ["source", "key"], rows, ["idx", "digest", "expires"])
 
 
 def forget_expired(connection: Connection, now: int) -> int:

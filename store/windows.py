@@ -17,7 +17,7 @@ from store import schema
 from store.entries import canonical, committed, counts_json, window_fields
 from store.names import Names
 from store.records import Counts, Cover, DriftRow, Judged, WindowRecord, WindowState
-from store.sql import chunks, upsert
+from store.sql import chunks, insert, upsert
 from store.times import format_time
 from store.writer import EntryWriter
 
@@ -172,10 +172,10 @@ def _cover(connection: Connection, part_id: int, cover: Cover, held: int, index:
     }
     same = connection.execute(select(table).where(table.c.part_id == part_id, table.c.start == cover.start)).one_or_none()
     if same is None:
-        connection.execute(table.insert(), row)
+        insert(connection, table, [row])
     elif same.end < cover.end or same.held < held:
         row["end"], row["held"] = max(same.end, cover.end), min(same.held, held) if same.end > cover.end else held
-        connection.execute(upsert(table, ["part_id", "start"], ["end", "held", "joins", "bridge", "idx"]), row)
+        upsert(connection, table, ["part_id", "start"], row, ["end", "held", "joins", "bridge", "idx"])
     return cover.start - (cover.bridge if cover.joins else 0)
 
 

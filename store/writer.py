@@ -12,7 +12,7 @@ from store import schema
 from store.blocks import Packed, Ref, pack_blocks
 from store.entries import Committed, encode
 from store.errors import StorageUnusable, VerificationError
-from store.sql import upsert
+from store.sql import insert, insert_rows, upsert
 from store.tiles import append_leaves, leaf_hash
 from store.times import format_time
 
@@ -112,21 +112,18 @@ class EntryWriter:
         own = pack_blocks([[c.data for c in p.parts if c is not None] for p in loose])
         shift = len(self.packed.blocks)
         blocks = [*self.packed.blocks, *own.blocks]
-        if blocks:
-            connection.execute(
-                schema.block.insert(),
-                [{"id": first + i, "length": length, "data": data} for i, (length, data) in enumerate(blocks)],
-            )
+        rows = [(first + i, length, data) for i, (length, data) in enumerate(blocks)]
+        insert_rows(connection, schema.block, ("id", "length", "data"), rows)
         refs = iter(Ref(r.block + shift, r.offset, r.length) for r in own.refs)
         for item in loose:
             item.refs = (next(refs) if item.parts[0] else None, next(refs) if item.parts[1] else None)
-        connection.execute(schema.entry.insert(), [_entry_row(p, first) for p in self.pending])
+        insert(connection, schema.entry, [_entry_row(p, first) for p in self.pending])
         return self._extend([p.row["leaf"] for p in self.pending])
 
     def _extend(self, leaves: Sequence[bytes]) -> bytes:
         extension = append_leaves(self.head.size, SqlTiles(self.connection), leaves)
         rows = [{"level": level, "idx": index, "data": data} for (level, index), data in extension.tiles.items()]
-        self.connection.execute(upsert(schema.tile, ["level", "idx"], ["data"]), rows)
+        upsert(self.connection, schema.tile, ["level", "idx"], rows, ["data"])
         changed = self.connection.execute(
             update(schema.head)
             .where(schema.head.c.size == self.head.size)

@@ -17,7 +17,7 @@ from store import schema
 from store.query import StoreQuery
 from store.records import Batch, Judged
 from store.reports import Moment
-from store.sqlite_driver import reading
+from store.engine import reading
 
 BATCH = 1000
 GROWTH = 5
