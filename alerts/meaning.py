@@ -12,7 +12,7 @@ LEVELS: Final = ("informational", "low", "medium", "high", "critical")
 _FINE: Final = frozenset(
     {"", "satisfied", "closed", "retired", "not-assessed", "not-applicable", "collecting", "complete", "agrees"}
 )
-_MOMENTS: Final = frozenset({"unreadable", "conflict"})
+_MOMENTS: Final = frozenset({"unreadable", "conflict", "lost"})
 _UNTOLD: Final = {
     "digest": "digest",
     "told": "told in the alert of the finding that caused it",

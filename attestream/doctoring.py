@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from sqlalchemy import text
+
 from alerts.base import AlertError
 from alerts.registry import read_routes
 from attestream.errors import AttestreamError
@@ -17,6 +19,7 @@ from collectors.base import Collector, CollectorError, Permission
 from pipeline.errors import PipelineError
 from pipeline.rules.lint import lint
 from pipeline.rules.problems import RulesError
+from store.engine import is_sqlite, reading
 from store.errors import StoreError
 from store.sqlite_driver import sqlite_module, wal_is_safe
 
@@ -77,6 +80,10 @@ def _store(parts: Parts) -> tuple[State, str, str]:
     if not parts.exists():
         return "warning", f"{parts.settings.store.url}: there is none yet", "attestream run --once makes it"
     log = parts.query.log()
+    if not is_sqlite(parts.store.engine):
+        with reading(parts.store.engine) as connection:
+            version = connection.execute(text("SHOW server_version")).scalar_one()
+        return "ok", f"{parts.settings.store.url}: a log of {log.size:,} entries (PostgreSQL {version})", ""
     version = sqlite_module().sqlite_version
     found = f"{parts.settings.store.url}: a log of {log.size:,} entries (SQLite {version})"
     if not wal_is_safe(sqlite_module().sqlite_version_info):
@@ -151,7 +158,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Parts], tuple[State, str, str]]], ...]]
     ("dashboard", _web),
 )
 _REMEDIES: Final = {
-    "store": "check store.url, and owner and mode of its folder",
+    "store": "check store.url, and owner and mode of its folder (docs/postgresql.md for PostgreSQL)",
     "stream": "check stream.url",
     "signing key": "check signing.key_file; a new key cannot continue a log that another one signed",
     "checkpoints": "check signing.place and signing.key_file",

@@ -43,7 +43,7 @@ def refold(connection: Connection) -> None:
     active = load_active(connection, head.mapping_set, head.set_idx)
     parts = _parts(connection)
     finding = schema.finding
-    for row in connection.execute(select(finding).order_by(finding.c.row_idx)).all():
+    for row in connection.execute(select(finding).order_by(finding.c.row_idx), execution_options={"yield_per": 500}):
         if not active.holds(row.mapping, row.silence):
             continue
         floor = _floor(connection, active, row)

@@ -15,7 +15,7 @@ from collectors.base import Collector
 from collectors.report import Progress, Silent
 from collectors.runner import run_attempts, run_period
 from collectors.schedule import Job, Schedule
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, StreamUnreachable
 from pipeline.posture import decide
 from pipeline.timekeeper import Timekeeper
 from pipeline.worker import Worker
@@ -189,17 +189,45 @@ class Service:
     _schedule: Schedule | None = None
 
     def start(self) -> None:
-        """Start what was asked for; returns at once. Raises Refused where the store is not the one that was signed."""
+        """Start what was asked for; returns soon. Raises Refused where the store is not the one that was signed.
+
+        What needs the stream is started as soon as its servers answer.
+        """
         self.parts.check_continues()
         self.parts.activate()
-        ledger = self.parts.ledger
-        if "map" in self.roles:
-            worker = Worker(self.parts.stream, self.parts.store, self.parts.settings.retain == "all")
-            self._thread("map", worker.run)
         if "seal" in self.roles:
             self._thread("seal", self._seal)
         for name, target in self.extra:
             self._thread(name, target)
+        if "map" in self.roles or "collect" in self.roles:
+            try:
+                self._start_streaming()
+            except StreamUnreachable as error:
+                log.warning("waiting for the stream", error=str(error))
+                self._thread("stream", self._await_stream)
+
+    def _await_stream(self, stop: threading.Event) -> None:
+        """Start what needs the stream when it answers, trying with back-off."""
+        delay = 1.0
+        while not stop.wait(delay):
+            try:
+                self._start_streaming()
+            except StreamUnreachable as error:
+                delay = min(delay * 2, 30.0)
+                log.warning("waiting for the stream", error=str(error), wait_seconds=delay)
+            except Exception as error:  # noqa: BLE001  a defect must not leave the roles out without a word
+                log.error("what needs the stream cannot be started", error=str(error), kind=type(error).__name__)
+                return
+            else:
+                log.info("the stream answers")
+                return
+
+    def _start_streaming(self) -> None:
+        """Start the roles that need the stream. Raises StreamError, and then none of them is started."""
+        stream = self.parts.stream
+        ledger = self.parts.ledger
+        if "map" in self.roles:
+            self._thread("map", Worker(stream, self.parts.store, self.parts.settings.retain == "all").run)
         if "collect" in self.roles:
             jobs = [
                 Job(source.name, source.schedule, _job(self.parts, collector, ledger))
@@ -210,12 +238,17 @@ class Service:
 
     def stop(self) -> None:
         """Stop gracefully: collectors first, then what works through what they read."""
-        if self._schedule is not None:
-            self._schedule.stop()
-            self.parts.lease.release()
+        self._stop_collecting()
         self.stopping.set()
         for thread in self._threads:
             thread.join(GRACE)
+        self._stop_collecting()  # which may have been started while it was stopped
+
+    def _stop_collecting(self) -> None:
+        schedule, self._schedule = self._schedule, None
+        if schedule is not None:
+            schedule.stop()
+            self.parts.lease.release()
 
     def _thread(self, name: str, target: Callable[[threading.Event], None]) -> None:
         thread = threading.Thread(target=target, args=(self.stopping,), name=name, daemon=True)

@@ -15,17 +15,21 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 from attestream.errors import SettingsError
 from collectors.base import CollectorError
 from collectors.registry import read_settings
-from collectors.settings import SourceSettings
+from collectors.settings import Duration, SourceSettings
+from pipeline.stream.options import Format, Mechanism, Secret, Security, StreamOptions
+from store.engine import SQLITE, without_password
+from store.records import SECOND
 
 PREFIX: Final = "ATTESTREAM_"
 NOT_SETTINGS: Final = frozenset({PREFIX + "CONFIG", PREFIX + "REQUIRE_PARTS"})
 """Variables of ours that set nothing here: where the file is, and what the tests insist on."""
 DEFAULT_FILE: Final = "attestream.yaml"
+DEFAULT_FOLDER: Final = "attestream-data"
 MAX_FILE: Final = 1 << 20
 
 
@@ -36,13 +40,87 @@ class _Section(BaseModel):
 class StoreSettings(_Section):
     """Where evidence is kept."""
 
-    url: str = Field(default="sqlite:///attestream-data/store.db", description="sqlite:///path/to/store.db")
+    url: str = Field(
+        default=f"{SQLITE}{DEFAULT_FOLDER}/store.db",
+        description="sqlite:///path/to/store.db, or postgresql://user@host/database",
+    )
+    password: SecretStr | None = Field(
+        default=None, description="PostgreSQL's password; ATTESTREAM_STORE__PASSWORD_FILE is better"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_password(cls, values: Any) -> Any:
+        """A password inside the URL is taken out of it: the URL is shown in many places."""
+        url = values.get("url") if isinstance(values, Mapping) else None
+        if not isinstance(url, str) or url.startswith(SQLITE):
+            return values
+        bare, password = without_password(url)
+        if password is None:
+            return values
+        if values.get("password") is not None:
+            raise ValueError("a password stands in url and in password; leave one of them out")
+        return {**values, "url": bare, "password": password}
+
+    @property
+    def secret(self) -> str | None:
+        """The password in the clear, None where there is none."""
+        return self.password.get_secret_value() if self.password is not None else None
 
 
 class StreamSettings(_Section):
-    """What carries events from collectors to the mapper."""
+    """What carries events from collectors to the mapper. All but `url` is for Kafka."""
 
-    url: str = Field(default="sqlite", description="sqlite (stream.db beside the store)")
+    url: str = Field(default="sqlite", description="sqlite (stream.db beside the store), or kafka://host:port,host:port/topic")
+    format: Format = Field(default="packs", description="packs, or cloudevents: one record per event, for other readers")
+    partitions: int = Field(
+        default=12, ge=1, le=10_000, description="partitions of a topic that is made: workers that can share it"
+    )
+    replication: int | None = Field(
+        default=None, ge=1, le=100, description="copies of a topic that is made; the cluster's default"
+    )
+    retention: Duration = Field(
+        default="7d", validate_default=True, gt=0, description="how long a topic that is made keeps what waits, e.g. 7d"
+    )
+    group: str = Field(default="attestream", pattern=r"^[A-Za-z0-9._-]{1,200}$", description="consumer group of the map role")
+    tls: bool = Field(default=False, description="speak TLS")
+    ca_file: Path | None = Field(default=None, description="certificates (PEM) that vouch for the brokers; the system's")
+    cert_file: Path | None = Field(default=None, description="our certificate (PEM)")
+    key_file: Path | None = Field(default=None, description="its key (PEM)")
+    sasl: Mechanism | None = Field(default=None, description="PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER")
+    username: str | None = Field(default=None, description="user of PLAIN and SCRAM")
+    password: SecretStr | None = Field(default=None, description="its password, by the environment; password_file is better")
+    password_file: Path | None = Field(default=None, description="file that holds the password, read when a client is opened")
+    token_file: Path | None = Field(
+        default=None, description="file that holds the token of OAUTHBEARER, read at every connection"
+    )
+
+    def options(self) -> StreamOptions:
+        """These settings as the stream takes them. Raises SettingsError for those that do not go together."""
+        self._check()
+        password = None
+        if self.password is not None or self.password_file is not None:
+            value = self.password.get_secret_value if self.password is not None else None
+            password = Secret("stream.password", value, self.password_file)
+        token = Secret("stream.token", None, self.token_file) if self.token_file is not None else None
+        files = (self.ca_file, self.cert_file, self.key_file)
+        security = Security(self.tls, *files, self.sasl, self.username, password, token)
+        retention = self.retention // SECOND
+        return StreamOptions(self.format, self.partitions, self.replication, max(1, retention), self.group, security)
+
+    def _check(self) -> None:
+        named = self.username is not None or self.password is not None or self.password_file is not None
+        if self.sasl in ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"):
+            if not self.username or (self.password is None) == (self.password_file is None):
+                raise SettingsError(f"stream: sasl {self.sasl} needs username and one of password_file and password")
+        elif named:
+            raise SettingsError("stream: username and password go with sasl: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
+        if (self.sasl == "OAUTHBEARER") != (self.token_file is not None):
+            raise SettingsError("stream: sasl: OAUTHBEARER and token_file go together")
+        if not self.tls and (self.ca_file or self.cert_file or self.key_file):
+            raise SettingsError("stream: ca_file, cert_file and key_file go with tls: true")
+        if (self.cert_file is None) != (self.key_file is None):
+            raise SettingsError("stream: cert_file and key_file go together")
 
 
 class MappingsSettings(_Section):
@@ -90,8 +168,9 @@ class Settings(_Section):
 
     @property
     def folder(self) -> Path:
-        """The folder of the store, beside which the other defaults stand."""
-        return Path(self.store.url.removeprefix("sqlite:///")).parent
+        """The folder of the embedded store, beside which the other defaults stand; ./attestream-data for another store."""
+        url = self.store.url
+        return Path(url.removeprefix(SQLITE)).parent if url.startswith(SQLITE) else Path(DEFAULT_FOLDER)
 
     @property
     def key_file(self) -> Path:
@@ -157,7 +236,8 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
     keys = name[len(PREFIX) :].lower().split("__")
     if keys[0] not in Settings.model_fields:
         raise SettingsError(f"{name}: no such section{_near(keys[0], Settings.model_fields)}")
-    if keys[-1].endswith("_file") and keys[-1] != "key_file" and keys[0] != "sources":
+    path = keys[-1] == "key_file" or keys[0] == "sources" or (keys[0] == "stream" and keys[-1] in StreamSettings.model_fields)
+    if keys[-1].endswith("_file") and not path:
         keys[-1] = keys[-1].removesuffix("_file")
         try:
             text = Path(text).read_text(encoding="utf-8").strip()

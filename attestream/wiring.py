@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import structlog
@@ -28,11 +27,11 @@ from pipeline.stream.registry import open_stream
 from store.active import active_digest, set_payload
 from store.checkpoint import CheckpointSigner, CheckpointStore, Refused, SignedCheckpoint, open_checkpoint
 from store.cursors import CollectionLedger, Lease, adopt_stream
-from store.engine import reading
+from store.engine import is_sqlite, reading
 from store.evidence import EvidenceStore
 from store.log_source import SqlLogSource, check_entry
 from store.note import SigningKey, VerifierKey
-from store.open import find_meta, open_store, read_meta, write_meta
+from store.open import find_meta, is_made, open_store, read_meta, write_meta
 from store.query import StoreQuery
 from store.records import Activation, Batch, DriftRow
 from store.signing_key import load_or_create_key, published_key
@@ -61,18 +60,17 @@ class Parts:
             raise AttestreamError(
                 f"there is no store at {self.settings.store.url}: run attestream run --once, or restore a backup"
             )
-        return open_store(self.settings.store.url)
+        return open_store(self.settings.store.url, password=self.settings.store.secret)
 
     def exists(self) -> bool:
-        """Whether there is a store already. A URL that is not served is found out by opening it."""
-        url = self.settings.store.url
-        return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
+        """Whether there is a store already. Raises StoreError where that cannot be found out."""
+        return "store" in self.__dict__ or is_made(self.settings.store.url, self.settings.store.secret)
 
     @cached_property
     def stream(self) -> Stream:
         """The stream between collectors and the mapper."""
         self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        stream = open_stream(self.settings.stream.url, self.settings.folder)
+        stream = open_stream(self.settings.stream.url, self.settings.folder, self.settings.stream.options())
         if adopt_stream(self.store.engine, stream.identity):
             log.warning("the stream is another one than before: what it carried is asked for again", stream=stream.identity)
         return stream
@@ -95,9 +93,10 @@ class Parts:
         return ledger
 
     @cached_property
-    def lease(self) -> LocalLease:
-        """The lease of the collect role."""
-        return LocalLease(Lease(self.store.engine, clock=self.store.clock), self.settings.folder / "collect.lock")
+    def lease(self) -> LocalLease | Lease:
+        """The lease of the collect role. Only beside an embedded store can be known that its holder has died."""
+        row = Lease(self.store.engine, clock=self.store.clock)
+        return LocalLease(row, self.settings.folder / "collect.lock") if is_sqlite(self.store.engine) else row
 
     @cached_property
     def collectors(self) -> Sequence[Collector]:

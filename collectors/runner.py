@@ -197,7 +197,7 @@ class _Run:
             kind=kind,
             asked=(window.start, window.end),
             started_at=began,
-            ended_at=max(began, self.clock()),
+            ended_at=max(began, window.end, self.clock()),  # a clock put back meanwhile must not cut what is covered
             identity=report.who,
             state="failed" if fault else "partial" if report.partial else "complete",
             pages=report.pages,

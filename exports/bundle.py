@@ -79,7 +79,7 @@ def create(
 
 
 def _create(engine: Engine, checkpoint: SignedCheckpoint, scope: Scope, out: Sink, progress: Progress | None) -> Summary:
-    with reading(engine) as connection:
+    with reading(engine, patient=True) as connection:
         return _Bundle(LogReader(connection), checkpoint, scope.at(checkpoint.checkpoint.size), progress).write(out)
 
 

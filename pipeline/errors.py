@@ -13,3 +13,7 @@ class CodecError(PipelineError):
 
 class StreamError(PipelineError):
     """The stream could not do what was asked; nothing was acknowledged."""
+
+
+class StreamUnreachable(StreamError):
+    """The stream's servers do not answer, or cannot do it now: it may be waited for."""

@@ -20,7 +20,7 @@ from store.changes import (
     View,
 )
 from store.records import ControlState, DriftRow, State
-from store.status import SPEAKS, control_state
+from store.status import control_state
 
 
 def decide(view: View) -> Changes:
@@ -31,9 +31,10 @@ def decide(view: View) -> Changes:
     rows: list[NewRow] = []
     presents: list[Present] = []
     drifts: list[DriftRow] = []
+    covers = Covers(view.parts)
     for finding in view.findings:
         held = _held(view, finding)
-        folded = _fold(view, finding, held)
+        folded = _fold(view, finding, held, covers)
         steps = differences(finding.base, finding.rows, folded.steps, State.NOT_ASSESSED if finding.silence else State.CLOSED)
         first = len(rows)
         before = finding.base
@@ -70,7 +71,7 @@ def _due(view: View, part: PartView) -> Span:
     return (part.waits_until or 0, view.now)
 
 
-def _fold(view: View, finding: FindingView, held: HeldMapping | None) -> Folded:
+def _fold(view: View, finding: FindingView, held: HeldMapping | None, covers: Covers) -> Folded:
     if held is None:
         return Folded((Step(finding.floor, State.RETIRED, (), "mapping no longer held"),))
     mapping = held.record
@@ -79,12 +80,26 @@ def _fold(view: View, finding: FindingView, held: HeldMapping | None) -> Folded:
         return fold_silence(finding.base, part.stretches, held.held, part.lateness, mapping.max_age, _due(view, part))
     if mapping.finding == "satisfied":
         return fold_spoken(finding.base, finding.matched, finding.inputs, mapping.max_age, _due(view, part))
-    return fold_open(finding.base, finding.matched, finding.inputs, covered(view.parts, held.held), mapping.quiet_for)
+    return fold_open(finding.base, finding.matched, finding.inputs, covers.under(held.held), mapping.quiet_for)
 
 
 def covered(parts: Mapping[int, PartView], held: int) -> dict[int, Covered]:
     """What is covered of each part under sets that held a mapping since `held`."""
     return {id_: Covered((p.source, p.part), join(p.stretches, held), p.lateness) for id_, p in parts.items()}
+
+
+class Covers:
+    """`covered` for the mappings of one view, worked out once for all that are held since the same set."""
+
+    def __init__(self, parts: Mapping[int, PartView]) -> None:
+        self._parts = parts
+        self._made: dict[int, dict[int, Covered]] = {}
+
+    def under(self, held: int) -> dict[int, Covered]:
+        """What is covered under sets since `held`."""
+        if held not in self._made:
+            self._made[held] = covered(self._parts, held)
+        return self._made[held]
 
 
 def _present(finding: FindingView, folded: Folded, standing: Mapping[int, State]) -> Present | None:
@@ -192,8 +207,9 @@ def _controls(view: View, presents: Sequence[Present]) -> list[ControlChange]:
         voices = view.voices.get(id_, ())
         total: Counter[State] = Counter()
         for mapping in voices:
-            for state in SPEAKS:
-                total[state] += view.tallies.get(mapping, {}).get(state, 0) + deltas[mapping][state]
+            for counts in (view.tallies.get(mapping, {}), deltas.get(mapping, {})):
+                for state, n in counts.items():
+                    total[state] += n
         state_now = control_state(total)
         since = control.since if state_now is control.state else _since(view, voices, presents, state_now)
         changes.append(

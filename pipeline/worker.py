@@ -8,27 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 import structlog
 from sqlalchemy.exc import DBAPIError, StatementError
 
-from pipeline.errors import CodecError, PipelineError
+from pipeline.errors import CodecError, PipelineError, StreamError
 from pipeline.posture import decide
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.problems import RulesError
 from pipeline.rules.ruleset import RuleSet
-from pipeline.stream.base import Consumer, Polled, Received, Stream
+from pipeline.stream.base import Consumer, Gap, Polled, Received, Stream
 from pipeline.window import read_window
 from store.active import active_digest, set_payload
-from store.cursors import Positions
+from store.cursors import Positions, adopt_stream
 from store.errors import Fenced, StaleMappingSet, StorageBusy, StorageUnusable, StoreError
 from store.evidence import EvidenceStore
-from store.records import UNREADABLE, Advance, Appended, Batch, Event, Judged
+from store.records import UNREADABLE, Advance, Appended, Batch, DriftRow, Event, Judged
 
 BATCH: Final = 1000
+_DRAIN_WAIT: Final = 0.2
+"""Seconds that a poll waits while the rest of a stream is another worker's to take."""
 log = structlog.get_logger("attestream.worker")
 
 
@@ -58,6 +60,9 @@ class Worker:
             if not polled.advances:
                 return None
             return self._take(polled)
+        except (StoreError, StreamError):
+            self._again()
+            raise
         except BaseException:
             self.close()
             raise
@@ -66,7 +71,8 @@ class Worker:
         while True:
             rules = self._active()
             items = [_judge(rules, received) for received in polled.items]
-            batch = Batch(mapping_set=rules.digest, items=tuple(items), retain_all=self.retain_all)
+            drifts = tuple(_gap(gap, self.store.clock()) for gap in polled.gaps)
+            batch = Batch(mapping_set=rules.digest, items=tuple(items), drifts=drifts, retain_all=self.retain_all)
             try:
                 appended = self._append(batch, polled.advances)
             except StaleMappingSet:
@@ -74,16 +80,19 @@ class Worker:
                 continue
             except Fenced:
                 log.warning("another worker took over; claiming again")
-                self.close()
+                self._again()
                 return Appended(0, 0)
             self.stream.trim({a.partition: a.end for a in polled.advances})
             return appended
 
     def drain(self) -> int:
-        """Take everything that is in the stream now; returns how many batches it took."""
+        """Work until all that is in the stream now has been taken, by whichever worker; returns how many batches it took."""
+        self._claimed()
+        ends, positions = self.stream.ends(), Positions(self.store.engine)
         batches = 0
-        while self.run_once() is not None:
-            batches += 1
+        while _behind(positions.all(), ends):
+            if self.run_once(timeout=_DRAIN_WAIT) is not None:
+                batches += 1
         return batches
 
     def run(self, stop: threading.Event, patience: float = 1.0) -> None:
@@ -104,8 +113,18 @@ class Worker:
         if consumer is not None:
             consumer.close()
 
+    def _again(self) -> None:
+        """Claim anew, so that what was read and not written is read again; a consumer that cannot is given up."""
+        try:
+            if self._consumer is not None:
+                self._consumer.rewind()
+        except (StoreError, StreamError):
+            self.close()
+
     def _claimed(self) -> Consumer:
         if self._consumer is None:
+            if adopt_stream(self.store.engine, self.stream.identity):
+                log.warning("the stream is another one than before: what it carried is asked for again")
             positions = Positions(self.store.engine)
             self._consumer = self.stream.subscribe(positions.claim, positions.release)
         return self._consumer
@@ -144,6 +163,25 @@ class Worker:
 
 
 _REFUSALS: Final = (StoreError, DBAPIError, StatementError, ValueError, OverflowError, TypeError)
+
+
+def _behind(positions: Mapping[int, int], ends: Mapping[int, int]) -> bool:
+    return any(positions.get(partition, 0) < end for partition, end in ends.items())
+
+
+def _gap(gap: Gap, now: int) -> DriftRow:
+    """The drift that says loudly what a partition of the stream no longer has."""
+    where = f"partition {gap.partition} of the stream"
+    if gap.damaged:
+        text = f"{where}: what stands from offset {gap.start} to {gap.end - 1} cannot be read and was passed over"
+    elif gap.end < gap.start:
+        text = f"{where} no longer reaches offset {gap.start}: its log was cut short, and is read again from offset {gap.end}"
+    else:
+        text = (
+            f"{where}: offsets {gap.start} to {gap.end - 1} were deleted before they were read; windows whose events they held "
+            "are asked for again"
+        )
+    return DriftRow("source", f"stream/{gap.partition}/{gap.start}", "complete", "lost", (), "critical", now, "alert", text)
 
 
 def _judge(rules: RuleSet, received: Received) -> Judged:

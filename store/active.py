@@ -30,10 +30,6 @@ class ActiveSet:
     mappings: Mapping[str, HeldMapping]
     voices: Mapping[str, tuple[str, ...]]
 
-    def speaking(self) -> dict[str, bool]:
-        """Whether a judgement of this mapping touches a finding (plain evidence does not)."""
-        return {id_: held.record.finding != "evidence" for id_, held in self.mappings.items()}
-
     def holds(self, mapping: str, silence: bool) -> bool:
         """Whether this set says anything about a finding (or a silence) of the mapping."""
         held = self.mappings.get(mapping)

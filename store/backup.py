@@ -10,13 +10,22 @@ from sqlalchemy import Engine, delete
 from sqlalchemy.exc import DBAPIError
 
 from store import schema
+from store.engine import is_sqlite
 from store.errors import StorageUnusable
 from store.sqlite_driver import make_engine, reading, sqlite_module, writing
 from store.writer import read_head
 
 
 def backup(engine: Engine, to: Path) -> int:
-    """Copy the store to `to`, which must not exist; returns the size of the log in the copy. Raises StorageUnusable."""
+    """Copy the store to `to`, which must not exist; returns the size of the log in the copy. Raises StorageUnusable.
+
+    For the embedded store only: PostgreSQL has its own tools, which do it while it runs and to any moment.
+    """
+    if not is_sqlite(engine):
+        raise StorageUnusable(
+            "the store is on PostgreSQL: back it up by pg_dump --format=custom, or by base backups and WAL archiving; "
+            "restore by pg_restore, then run attestream evidence verify (docs/postgresql.md)"
+        )
     if to.exists():
         raise StorageUnusable(f"{to}: exists already; a backup never overwrites")
     if not to.parent.is_dir():

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import zstandard
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from store import schema
 from store.errors import VerificationError
+from store.sql import fetch
 
 ITEMS: Final = 100
 BYTES: Final = 1 << 20
@@ -87,24 +87,29 @@ class BlockReader:
         self._connection = connection
         self._keep = keep
         self._open: OrderedDict[int, bytes] = OrderedDict()
+        self._last = (-1, b"")
 
     def piece(self, block: int, offset: int, length: int) -> bytes:
         """The bytes at (block, offset, length). Raises VerificationError when they are not there."""
-        raw = self._open.get(block)
-        if raw is None:
-            raw = self._load(block)
-        self._open.move_to_end(block)
+        if block == self._last[0]:
+            raw = self._last[1]
+        else:
+            raw = self._open.get(block) or self._load(block)
+            self._open.move_to_end(block)
+            self._last = (block, raw)
         piece = raw[offset : offset + length]
         if len(piece) != length:
             raise VerificationError(f"block {block} ends before offset {offset} + {length}")
         return piece
 
     def _load(self, block: int) -> bytes:
-        table = schema.block
-        row = self._connection.execute(select(table.c.length, table.c.data).where(table.c.id == block)).one_or_none()
-        if row is None:
+        rows = fetch(self._connection, "SELECT length, data FROM block WHERE id = ?", block)
+        if not rows:
             raise VerificationError(f"block {block} is missing")
-        raw = self._open[block] = open_block(row.data, row.length, block)
+        length, data = rows[0]
+        if not isinstance(data, bytes):
+            raise VerificationError(f"block {block} holds no bytes")
+        raw = self._open[block] = open_block(data, length, block)
         while len(self._open) > self._keep:
             self._open.popitem(last=False)
         return raw

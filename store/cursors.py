@@ -10,17 +10,20 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, Engine, Row, delete, select, update
 
 from store import schema
-from store.engine import reading, writing
+from store.engine import lock_row, reading, writing
 from store.errors import Fenced, StoreError
 from store.records import HOUR, MINUTE, WindowRecord, WindowState
 from store.sql import chunks, insert, upsert
 from store.times import Clock, wall_clock
+from store.writer import read_head
 
 COLLECT = "collect"
 LEASE_TIME = MINUTE
+CLOCK_AHEAD = 5 * MINUTE
+"""A lease that lasts for longer than this and its own time was taken by a clock that was wrong: nobody waits for its end."""
 
 
 class Positions:
@@ -33,6 +36,7 @@ class Positions:
         """Take a partition over: a new epoch, and the position to read from."""
         table = schema.position
         with writing(self._engine) as connection:
+            read_head(connection, lock=True)
             row = connection.execute(select(table).where(table.c.partition == partition)).one_or_none()
             epoch, position = (row.epoch + 1, row.position) if row is not None else (1, 0)
             claimed = {"partition": partition, "epoch": epoch, "position": position}
@@ -64,41 +68,53 @@ class Lease:
         """Take the lease if it is free, expired or ours; None when another holds it. Returns the epoch."""
         table, now = schema.lease, self._clock()
         with writing(self._engine) as connection:
-            row = connection.execute(select(table).where(table.c.name == self._name)).one_or_none()
+            row = self._lock(connection)
             if row is not None and row.holder == self._holder and row.epoch == self._epoch:
                 connection.execute(update(table).where(table.c.name == self._name).values(expires=now + self._time))
                 return self._epoch
-            if row is not None and row.holder and row.expires > now and not steal:
+            if row is not None and row.holder and now < row.expires <= now + self._time + CLOCK_AHEAD and not steal:
                 return None
             self._epoch = row.epoch + 1 if row is not None else 1
             values = {"name": self._name, "epoch": self._epoch, "holder": self._holder, "expires": now + self._time}
             upsert(connection, table, ["name"], values, ["epoch", "holder", "expires"])
         return self._epoch
 
+    def _lock(self, connection: Connection) -> Row[Any] | None:
+        """The lease's row, ours for this transaction; made where there is none, for then two could take it."""
+        table = schema.lease
+        query = select(table).where(table.c.name == self._name)
+        row = lock_row(connection, query)
+        if row is None:
+            free = {"name": self._name, "epoch": 0, "holder": "", "expires": 0}
+            upsert(connection, table, ["name"], free)
+            row = lock_row(connection, query)
+        return row
+
     def renew(self) -> bool:
         """Hold it for longer, and what was registered under it. False when it is lost."""
         table, attempt, now = schema.lease, schema.attempt, self._clock()
         with writing(self._engine) as connection:
-            done = connection.execute(
-                update(table)
-                .where(table.c.name == self._name, table.c.holder == self._holder, table.c.epoch == self._epoch)
-                .values(expires=now + self._time)
-            )
-            if done.rowcount != 1:
+            row = self._lock(connection)
+            if row is None or (row.holder, row.epoch) != (self._holder, self._epoch):
                 return False
+            connection.execute(update(table).where(table.c.name == self._name).values(expires=now + self._time))
             if self._name == COLLECT:  # a long plan is not late while its collector lives
-                connection.execute(
-                    update(attempt)
-                    .where(attempt.c.state == WindowState.OPEN.value, attempt.c.epoch == self._epoch)
-                    .where(attempt.c.deadline < now + HOUR)
-                    .values(deadline=now + HOUR)
+                late = (
+                    attempt.c.state == WindowState.OPEN.value,
+                    attempt.c.epoch == self._epoch,
+                    attempt.c.deadline < now + HOUR,
                 )
+                # An append may hold some of them, and wait for others: those are left to the next time.
+                ids = select(attempt.c.id).where(*late).with_for_update(skip_locked=True)
+                for some in chunks(list(connection.execute(ids).scalars())):
+                    connection.execute(update(attempt).where(attempt.c.id.in_(some)).values(deadline=now + HOUR))
             return True
 
     def release(self) -> None:
         """Give it up; the epoch stays, so that the next holder gets a greater one."""
         table = schema.lease
         with writing(self._engine) as connection:
+            self._lock(connection)
             connection.execute(
                 update(table).where(table.c.name == self._name, table.c.holder == self._holder).values(holder="", expires=0)
             )
@@ -120,6 +136,7 @@ class CollectionLedger:
         table = schema.source
         zero = {"cursor": b"{}", "failures": 0, "evidence": 0, "unmatched": 0, "duplicate": 0, "dead_letter": 0}
         with writing(self._engine) as connection:
+            read_head(connection, lock=True)
             for source in sources:
                 _same_lateness(connection, source["name"], source["lateness"])
             connection.execute(update(table).values(configured=False))
@@ -166,7 +183,8 @@ class CollectionLedger:
             if kind == "retry":  # what was to be asked again is asked again now, in this same transaction
                 table = schema.attempt
                 for start, end in periods:
-                    where = (table.c.source == source, table.c.asked_from == start, table.c.asked_to == end)
+                    # States are looked at once for several periods: what lies within this one is asked again with it.
+                    where = (table.c.source == source, table.c.asked_from >= start, table.c.asked_to <= end)
                     connection.execute(update(table).where(*where).values(again=False))
         return [str(row["id"]) for row in rows]
 
@@ -221,8 +239,11 @@ class CollectionLedger:
         return [(row.asked_from, row.asked_to) for row in rows]
 
     def _check(self, connection: Connection, epoch: int) -> None:
+        """Nobody appends meanwhile (what is changed here, an append changes too, in an order of its own), and nobody takes the
+        lease."""
+        read_head(connection, lock=True)
         table = schema.lease
-        row = connection.execute(select(table.c.epoch).where(table.c.name == self._lease)).one_or_none()
+        row = lock_row(connection, select(table).where(table.c.name == self._lease))
         if row is None or row.epoch != epoch:
             raise Fenced(f"the lease {self._lease!r} is not held under epoch {epoch} any more")
 
@@ -246,6 +267,7 @@ def adopt_stream(engine: Engine, identity: str) -> bool:
     """
     meta, attempt = schema.meta, schema.attempt
     with writing(engine) as connection:
+        read_head(connection, lock=True)
         before = connection.execute(select(meta.c.value).where(meta.c.name == "stream")).scalar_one_or_none()
         if before == identity.encode():
             return False

@@ -10,8 +10,9 @@ from sqlalchemy import Engine, func, or_, select
 from store import schema
 from store.engine import reading, writing
 from store.open import find_meta, write_meta
+from store.partitions import keep_ahead
+from store.passed import FORGET, forget_passed
 from store.records import WindowState
-from store.seen import forget_expired
 
 
 def due_findings(engine: Engine, now: int, limit: int = 500) -> list[tuple[str, bytes]]:
@@ -45,9 +46,18 @@ def due_attempts(engine: Engine, now: int) -> list[str]:
 
 
 def forget(engine: Engine, now: int) -> int:
-    """Drop ids of unmatched events whose time has passed."""
-    with writing(engine) as connection:
-        return forget_expired(connection, now)
+    """Housekeeping: forget events that were judged by none and whose time has passed, and have room made for what comes.
+
+    Returns how many were forgotten. Others may write in between.
+    """
+    keep_ahead(engine)
+    total = 0
+    while True:
+        with writing(engine) as connection:
+            gone = forget_passed(connection, now)
+        total += gone
+        if gone < FORGET:
+            return total
 
 
 @dataclass(frozen=True, slots=True)

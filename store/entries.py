@@ -8,7 +8,6 @@ and nobody can guess them from what is left.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from store.errors import StoreError, VerificationError
-from store.records import Counts, Event, Judgement, OwnEntry, WindowRecord
+from store.records import Counts, OwnEntry, WindowRecord
 from store.times import format_time
 
 MAX_ENTRY: Final = 8192
@@ -66,51 +65,13 @@ def decode(data: bytes, index: int) -> dict[str, Any]:
     if len(data) > MAX_ENTRY:
         raise VerificationError(f"entry {index} is over the limit of {MAX_ENTRY} bytes", index=index)
     try:
-        value = json.loads(data)
+        value = msgspec.json.decode(data)
         same = canonical(value) == data
-    except (ValueError, OverflowError, RecursionError, TypeError) as error:
+    except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError, TypeError) as error:
         raise VerificationError(f"entry {index} is not JSON of ours", index=index) from error
     if not isinstance(value, dict) or not same:
         raise VerificationError(f"entry {index} is not in canonical form", index=index)
     return value
-
-
-def tag_detail(judgement: Judgement) -> dict[str, Any]:
-    """One tag as it stands in the detail of an evidence entry."""
-    return {
-        "mapping": judgement.mapping,
-        "verdict": judgement.verdict.value,
-        "finding": judgement.finding,
-        "subject": judgement.subject,
-        "controls": list(judgement.controls),
-        "reason": judgement.reason,
-    }
-
-
-def evidence_detail(event: Event, judgements: Sequence[Judgement]) -> bytes:
-    """Detail of an evidence entry: what would be personal in a leaf, and the tags with their reasons."""
-    fields: dict[str, Any] = {
-        "id": event.id,
-        "account": event.account,
-        "region": event.region,
-        "tags": [tag_detail(j) for j in judgements],
-    }
-    if event.subject is not None:
-        fields["subject"] = event.subject
-    return canonical(fields)
-
-
-def evidence_fields(event: Event, controls: Sequence[str], mapping_set: str, first: int | None) -> dict[str, Any]:
-    """Clear fields of an evidence entry, without times and committed parts. `first`: the entry it conflicts with."""
-    fields: dict[str, Any] = {
-        "event_type": event.type,
-        "controls": sorted(controls),
-        "mapping_set": mapping_set,
-        "window": event.window,
-    }
-    if first is not None:
-        fields["conflicts_with"] = first
-    return fields
 
 
 def window_fields(record: WindowRecord, state: str, sets: Sequence[str], counts: Counts) -> dict[str, Any]:

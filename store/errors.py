@@ -40,3 +40,8 @@ class StorageFull(StorageUnusable):
 
 class StorageBusy(StoreError):
     """Another process held the write lock for longer than the time allowed to wait; nothing was written."""
+
+
+class CommitUnknown(StorageUnusable):
+    """The database was lost in the middle of a COMMIT: it is done or it is not. To try the same again is safe: positions and
+    what was seen say which."""

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
-from sqlalchemy import Connection, Engine, select, update
+from sqlalchemy import Connection, Engine, select
 
 from store import schema
 from store.active import ActiveSet, activate, load_active, set_before
@@ -20,10 +21,14 @@ from store.keep import Kept, Prepared, close_by_hand, count, keep, lateness_of, 
 from store.names import Names
 from store.present import note_evidence, write_changes, write_drift
 from store.records import Advance, Appended, Batch, DriftRow
+from store.sql import change, find_rows
 from store.times import Clock, wall_clock
-from store.view import Wanted, load_view, want_coverage
+from store.touched import want_coverage
+from store.view import Wanted, load_view
 from store.windows import Closed, note_sets, record_windows, settle
 from store.writer import EntryWriter, Head, read_head
+
+_MOVE: Final = "UPDATE position SET position = ? WHERE partition = ? AND epoch = ? AND position = ?"
 
 
 class _Rehearsed(Exception):
@@ -45,17 +50,15 @@ class EvidenceStore:
         Raises Fenced when a partition is no longer ours, StaleMappingSet when another mapping set is active than the one that
         judged the batch, StorageFull and other StoreErrors when the storage fails. In every case nothing was written.
         """
-        records = [item for item in batch.items if item.event.kind != "window"]
         with reading(self.engine) as connection:
-            prepared = prepare(connection, self._secret, records, batch.retain_all)
+            prepared = prepare(connection, self._secret, batch)
         with writing(self.engine) as connection:
             return self._append(connection, batch, prepared, positions, decide)
 
     def rehearse(self, batch: Batch, decide: Decide) -> None:
         """Do all that `append` does, and take it back: raises what the batch's own data makes it raise."""
-        records = [item for item in batch.items if item.event.kind != "window"]
         with reading(self.engine) as connection:
-            prepared = prepare(connection, self._secret, records, batch.retain_all)
+            prepared = prepare(connection, self._secret, batch)
         with suppress(_Rehearsed), writing(self.engine) as connection:
             self._append(connection, batch, prepared, (), decide)
             raise _Rehearsed
@@ -77,7 +80,8 @@ class EvidenceStore:
         names = Names(connection)
         active = self._active_set(connection, head)
         # 3. What was seen before is dropped; the rest becomes evidence and dead letters. Entries of our own follow.
-        kept = keep(writer, prepared, names, head.mapping_set, active.speaking(), lateness_of(connection), batch.retain_all)
+        lateness = lateness_of(connection)
+        kept = keep(writer, prepared, self._secret, names, active, lateness, batch.retain_all)
         for own in batch.own:
             detail = committed(own.detail) if own.detail is not None else None
             payload = committed(own.payload, own.media_type) if own.payload is not None else None
@@ -93,7 +97,7 @@ class EvidenceStore:
             note_sets(connection, [attempt], *set_before(connection, index))
         attempts = record_windows(connection, (i for i in batch.items if i.event.kind == "window"))
         attempts += [attempt for attempt, _ in kept.counts] + list(batch.settle)
-        closed = settle(writer, names, attempts, active.digest, active.idx)
+        closed = settle(writer, names, attempts, active.digest, active.idx, self.clock())
         wanted = self._wanted(connection, names, active, batch, kept, closed)
         wanted.retire = active.digest != head.mapping_set
         view = load_view(connection, names, active, writer.now, wanted)
@@ -137,18 +141,8 @@ class EvidenceStore:
 
 
 def _advance(connection: Connection, positions: Sequence[Advance]) -> None:
-    table = schema.position
     for advance in sorted(positions, key=lambda a: a.partition):
-        moved = connection.execute(
-            update(table)
-            .where(
-                table.c.partition == advance.partition,
-                table.c.epoch == advance.epoch,
-                table.c.position == advance.start,
-            )
-            .values(position=advance.end)
-        )
-        if moved.rowcount != 1:
+        if change(connection, _MOVE, advance.end, advance.partition, advance.epoch, advance.start) != 1:
             raise Fenced(f"partition {advance.partition} is not at {advance.start} under epoch {advance.epoch} any more")
 
 
@@ -156,10 +150,9 @@ def _backfills(connection: Connection, attempts: Sequence[str]) -> frozenset[str
     """Sources of which this batch holds backfill only: what it finds goes to the digest."""
     if not attempts:
         return frozenset()
-    table = schema.attempt
     kinds: dict[str, set[str]] = {}
-    for row in connection.execute(select(table.c.source, table.c.kind).where(table.c.id.in_(sorted(set(attempts))))):
-        kinds.setdefault(row.source, set()).add(row.kind)
+    for source, kind in find_rows(connection, schema.attempt, ("source", "kind"), "id", sorted(set(attempts))):
+        kinds.setdefault(source, set()).add(kind)
     return frozenset(source for source, found in kinds.items() if found == {"backfill"})
 
 

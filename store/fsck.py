@@ -64,7 +64,7 @@ def verify(
     """
     place = Place(progress=progress)
     try:
-        with reading(engine) as connection:
+        with reading(engine, patient=True) as connection:
             return _verify(_context(connection, place), checkpoint, refold)
     except InvalidTime as error:
         raise VerificationError(f"entry {place.index}: {error}", index=place.index) from error

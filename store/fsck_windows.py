@@ -14,8 +14,10 @@ from store.entries import window_fields
 from store.fsck_common import Context, Seen, differs, expect
 from store.fsck_rows import Facts
 from store.records import Counts, Cover, WindowRecord, WindowState
+from store.sql import total
 from store.times import parse_time
 
+STREAMED = {"yield_per": 1000}
 _COUNTED = ("evidence", "unmatched", "duplicate", "dead_letter")
 _Part = tuple[str, str]
 
@@ -93,7 +95,7 @@ def _check_counts(context: Context, facts: Facts) -> None:
     of_window = (evidence.c.window == facts.fields["attempt"], evidence.c.idx < index)
     found = context.connection.execute(select(func.count()).select_from(evidence).where(*of_window)).scalar_one()
     expect(counts["evidence"], found, "its evidence is counted wrongly", index)
-    columns = [func.coalesce(func.sum(table.c[name]), 0) for name in _COUNTED]
+    columns = [total(table.c[name]) for name in _COUNTED]
     processed = context.connection.execute(select(*columns).where(table.c.attempt == facts.fields["attempt"])).one()
     if any(n < counts[name] for name, n in zip(_COUNTED, processed, strict=True)):
         differs("fewer of its events were processed than it says", index)
@@ -168,10 +170,10 @@ def _check_attempt_counts(context: Context) -> None:
     for table, column in ((schema.evidence, counts.c.evidence), (schema.dead_letter, counts.c.dead_letter)):
         groups = select(table.c.window, func.count().label("n"), func.min(table.c.idx).label("idx"))
         found = groups.where(table.c.window != "").group_by(table.c.window).subquery()
-        summed = select(counts.c.attempt, func.sum(column).label("n")).group_by(counts.c.attempt).subquery()
+        summed = select(counts.c.attempt, total(column).label("n")).group_by(counts.c.attempt).subquery()
         query = select(func.coalesce(found.c.idx, 0), func.coalesce(found.c.n, 0), func.coalesce(summed.c.n, 0), summed.c.attempt)
         both = query.select_from(summed.join(found, found.c.window == summed.c.attempt, full=True))
-        for index, n, counted, attempt in connection.execute(both):
+        for index, n, counted, attempt in connection.execute(both, execution_options=STREAMED):
             if n != counted:
                 differs(f"the {table.name} of attempt {attempt!r} is counted wrongly", index)
 
@@ -184,7 +186,7 @@ def _check_sources(context: Context) -> None:
             query = select(func.count(), func.min(rows.c.idx)).where(rows.c.source == row.name)
             n, index = context.connection.execute(query).one()
             expect(counted, n, f"the {rows.name} of source {row.name!r} is counted wrongly", index)
-        sums = select(func.coalesce(func.sum(counts.c.unmatched), 0), func.coalesce(func.sum(counts.c.duplicate), 0))
+        sums = select(total(counts.c.unmatched), total(counts.c.duplicate))
         of_source = sums.join(attempt, attempt.c.id == counts.c.attempt).where(attempt.c.source == row.name)
         unmatched, duplicate = context.connection.execute(of_source).one()
         if row.unmatched < unmatched or row.duplicate < duplicate:

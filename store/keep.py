@@ -8,40 +8,41 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from store import schema
-from store.blocks import Packed, Ref, pack_blocks
+from store.active import ActiveSet
+from store.blocks import Packed, pack_blocks
 from store.changes import Input
-from store.entries import Committed, canonical, committed, evidence_detail, evidence_fields
+from store.draft import Draft, make_draft, salts
+from store.entries import canonical, committed
 from store.errors import StoreError
-from store.found import FoundRows, tag_row
+from store.found import TAG_COLUMNS, FoundRows, tag_row
 from store.names import Names
-from store.records import HOUR, Closing, Counts, Judged, Verdict
-from store.seen import Fate, Keys, keys_of, remember, same_batch, settle_fates
-from store.sql import insert, upsert
-from store.writer import EntryWriter
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """A source record with its hashes and its two committed parts."""
-
-    judged: Judged
-    keys: Keys
-    detail: Committed
-    payload: Committed
+from store.passed import remember_passed
+from store.recent import note_recent, touched_since
+from store.records import HOUR, Batch, Closing, Counts, Judged, Verdict
+from store.seen import Fate, Fates, id_keys, remember, same_batch, settle_fates
+from store.sql import fetch, insert_rows, upsert_rows
+from store.writer import EntryWriter, read_head
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A batch before the lock: its source records, and blocks packed for those that are expected to be new."""
+    """A batch before the lock: its source records and what is expected to become of them; drafts and blocks of those to keep.
 
-    items: tuple[Item, ...]
-    expected: tuple[int, ...]
+    `appends` is how often the log was appended to by then.
+    """
+
+    items: tuple[Judged, ...]
+    ids: Sequence[bytes]
+    mapping_set: str
+    fates: Fates
+    drafts: Mapping[int, Draft]
     packed: Packed
+    appends: int
 
 
 @dataclass(slots=True)
@@ -66,97 +67,143 @@ class Kept:
         return counts_of(total)
 
 
+_COUNTS: Final = ("evidence", "unmatched", "duplicate", "dead_letter")
+_UNKNOWN: Final[Mapping[str, Any]] = {
+    "type": "",
+    "lateness": HOUR,
+    "schedule": 0,
+    "configured": False,
+    "cursor": b"{}",
+    "cursor_end": None,
+    "failures": 0,
+}
+"""A source that nobody declared: the stream's own unreadable records, or one that was removed from the settings."""
+
+
 def counts_of(counter: Mapping[str, int]) -> Counts:
     """Counts from a counter by name."""
-    names = ("evidence", "unmatched", "duplicate", "dead_letter")
-    return Counts(*(counter.get(name, 0) for name in names))
+    return Counts(*(counter.get(name, 0) for name in _COUNTS))
 
 
-def prepare(connection: Connection, secret: bytes, items: Sequence[Judged], retain_all: bool) -> Prepared:
-    """Hash, look up what is known already, and compress what looks new. Holds no lock: `keep` looks again under it."""
-    keys = [keys_of(secret, item) for item in items]
-    made = tuple(
-        Item(
-            judged,
-            key,
-            committed(evidence_detail(judged.event, judged.judgements)),
-            committed(judged.event.payload, judged.event.media_type),
-        )
-        for judged, key in zip(items, keys, strict=True)
-    )
-    expected = _kept(settle_fates(connection, items, keys, retain_all)[0])
-    return Prepared(made, expected, _pack(made, expected))
+def prepare(connection: Connection, secret: bytes, batch: Batch) -> Prepared:
+    """Hash, look up what is known already, and make and compress what looks new. Holds no lock: `keep` looks again under it."""
+    kinds = {event_type: event_type.partition(".")[0] for event_type in {item.event.type for item in batch.items}}
+    items = tuple(item for item in batch.items if kinds[item.event.type] != "window")
+    ids = id_keys(secret, items)
+    appends = read_head(connection).appends
+    fates = settle_fates(connection, secret, items, ids, batch.retain_all)
+    drafts = _drafts(items, fates, batch.mapping_set, {})
+    return Prepared(items, ids, batch.mapping_set, fates, drafts, _pack(drafts.values()), appends)
 
 
-def _kept(fates: Sequence[Fate]) -> tuple[int, ...]:
-    return tuple(n for n, fate in enumerate(fates) if fate.kind in ("evidence", "dead_letter"))
+def _drafts(items: Sequence[Judged], fates: Fates, mapping_set: str, made: Mapping[int, Draft]) -> dict[int, Draft]:
+    """Drafts of what is kept, in order; those `made` already are taken. What conflicts with an item of its own batch has none."""
+    salt = salts(2 * len(fates.kept))
+    drafts: dict[int, Draft] = {}
+    for number in fates.kept:
+        fate = fates.fates[number]
+        first = fate.first
+        if first is None and number in made and made[number].kind == fate.kind:
+            drafts[number] = made[number]
+        elif first is None or first >= 0:
+            drafts[number] = make_draft(fate.kind, items[number], mapping_set, first, salt)
+    return drafts
 
 
-def _pack(items: Sequence[Item], numbers: Iterable[int]) -> Packed:
-    return pack_blocks([[items[n].detail.data, items[n].payload.data] for n in numbers])
+def _pack(drafts: Iterable[Draft]) -> Packed:
+    return pack_blocks([(draft.detail.data, draft.payload.data) for draft in drafts])
 
 
 def keep(
     writer: EntryWriter,
     prepared: Prepared,
+    secret: bytes,
     names: Names,
-    mapping_set: str,
-    speaking: Mapping[str, bool],
+    active: ActiveSet,
     lateness: Mapping[str, int],
     retain_all: bool,
 ) -> Kept:
-    """Write the batch's source records, in the order they came. `speaking`: mappings whose findings a judgement touches."""
-    connection = writer.connection
-    items = prepared.items
-    fates, observed = settle_fates(connection, [i.judged for i in items], [i.keys for i in items], retain_all)
-    numbers = _kept(fates)
-    packed = prepared.packed if numbers == prepared.expected else _pack(items, numbers)
+    """Write the batch's source records, in the order they came."""
+    items, fates, drafts, packed = prepared.items, prepared.fates, prepared.drafts, prepared.packed
+    if not _stands(writer, prepared):
+        fates = settle_fates(writer.connection, secret, items, prepared.ids, retain_all)
+        if fates.fates != prepared.fates.fates:
+            drafts = _drafts(items, fates, prepared.mapping_set, drafts)
+            packed = _pack(drafts.values())
     writer.use_blocks(packed)
+    indexes = _write(writer, prepared, fates, drafts, packed)
     kept = Kept()
-    indexes: dict[int, int] = {}
-    for place, number in enumerate(numbers):
-        refs = (packed.refs[2 * place], packed.refs[2 * place + 1])
-        indexes[number] = _write(writer, items[number], fates[number], indexes, refs, mapping_set)
-    for number, fate in enumerate(fates):
-        judged = items[number].judged
-        window = judged.event.window
-        if window:
-            kept.counts[window, judged.partition][fate.kind] += 1
-            if fate.known is not None:
-                kept.repeated[window] = min(fate.known, kept.repeated.get(window, fate.known))
-        kept.totals[judged.event.source][fate.kind] += 1
-        if fate.first is not None and number in indexes:
-            first = fate.first if fate.first >= 0 else indexes[same_batch(fate.first)]
-            kept.conflicts.append((judged.event.source, indexes[number], first))
-    expires = [writer.now + 2 * lateness.get(i.judged.event.source, HOUR) for i in items]
-    remember(connection, [i.judged for i in items], fates, indexes, expires)
-    observed.write(connection, {same_batch(number): index for number, index in indexes.items()})
-    names.learn(j.subject for n in indexes for j in items[n].judged.judgements)
-    rows = FoundRows(names, speaking, kept.inputs, kept.evidence)
-    conflicts = {index: first for _, index, first in kept.conflicts}
-    for number, index in indexes.items():
-        if fates[number].kind == "dead_letter":
-            rows.add_dead_letter(items[number].judged.event, index, writer.now)
-        else:
-            rows.add_evidence(items[number].judged, index, conflicts.get(index))
-    rows.write(connection)
+    for number in fates.kept:
+        if (first := fates.fates[number].first) is not None:
+            first = first if first >= 0 else indexes[same_batch(first)]
+            kept.conflicts.append((items[number].event.source, indexes[number], first))
+    _count(kept, items, fates.fates)
+    remember(writer.connection, items, fates, indexes)
+    remember_passed(writer.connection, fates.passed, lateness, writer.now)
+    fates.observed.write(writer.connection, {same_batch(number): index for number, index in indexes.items()})
+    note_recent(writer.connection, writer.head.appends + 1, fates.touched())
+    _found(writer, kept, items, fates, indexes, names, active)
     return kept
 
 
-def _write(
-    writer: EntryWriter, item: Item, fate: Fate, indexes: Mapping[int, int], refs: tuple[Ref, Ref], mapping_set: str
-) -> int:
-    event = item.judged.event
-    first = fate.first
-    if first is not None and first < 0:
-        first = indexes[same_batch(first)]
-    fields: dict[str, Any]
-    if fate.kind == "evidence":
-        controls = {control for j in item.judged.judgements for control in j.controls}
-        fields = evidence_fields(event, sorted(controls), mapping_set, first)
-    else:
-        fields = {"window": event.window}
-    return writer.add(fate.kind, event.source, event.time, event.collected_at, fields, item.detail, item.payload, refs)
+def _stands(writer: EntryWriter, prepared: Prepared) -> bool:
+    """Whether what was looked up before the lock holds still: others have appended nothing since that touches it."""
+    if prepared.appends == writer.head.appends:
+        return True
+    touched = touched_since(writer.connection, prepared.appends, writer.head.appends)
+    return touched is not None and touched.isdisjoint(prepared.fates.about())
+
+
+def _write(writer: EntryWriter, prepared: Prepared, fates: Fates, drafts: Mapping[int, Draft], packed: Packed) -> dict[int, int]:
+    """Give what is kept its entries; returns the index of each, by its number."""
+    indexes: dict[int, int] = {}
+    refs = iter(packed.refs)
+    for number in fates.kept:
+        draft = drafts.get(number)
+        if draft is not None:
+            indexes[number] = writer.add_draft(draft, (next(refs), next(refs)))
+            continue
+        fate, item = fates.fates[number], prepared.items[number]
+        assert fate.first is not None
+        first = indexes[same_batch(fate.first)]
+        indexes[number] = writer.add_draft(make_draft(fate.kind, item, prepared.mapping_set, first, salts(2)), None)
+    return indexes
+
+
+def _count(kept: Kept, items: Sequence[Judged], fates: Sequence[Fate]) -> None:
+    """Count by window, partition and source."""
+    of_each = ((i.event.window, i.partition, i.event.source, fate.kind) for i, fate in zip(items, fates, strict=True))
+    for (window, partition, source, kind), n in Counter(of_each).items():
+        if window:
+            kept.counts[window, partition][kind] += n
+        kept.totals[source][kind] += n
+    for item, fate in zip(items, fates, strict=True):
+        if fate.known is not None and (window := item.event.window):
+            kept.repeated[window] = min(fate.known, kept.repeated.get(window, fate.known))
+
+
+def _found(
+    writer: EntryWriter,
+    kept: Kept,
+    items: Sequence[Judged],
+    fates: Fates,
+    indexes: Mapping[int, int],
+    names: Names,
+    active: ActiveSet,
+) -> None:
+    """Write the rows by which what was kept is found."""
+    kinds = [(number, index, fates.fates[number].kind) for number, index in indexes.items()]
+    evidence = [items[number].event for number, _, kind in kinds if kind == "evidence"]
+    names.learn(j.subject for number in indexes for j in items[number].judgements)
+    names.learn_parts((event.source, event.part, event.type) for event in evidence)
+    rows = FoundRows(names, active, kept.inputs, kept.evidence)
+    conflicts = {index: first for _, index, first in kept.conflicts}
+    for number, index, kind in kinds:
+        if kind == "dead_letter":
+            rows.add_dead_letter(items[number].event, index, writer.now)
+        else:
+            rows.add_evidence(items[number], index, conflicts.get(index))
+    rows.write(writer.connection)
 
 
 def close_by_hand(writer: EntryWriter, names: Names, closings: Sequence[Closing], kept: Kept) -> None:
@@ -174,39 +221,19 @@ def close_by_hand(writer: EntryWriter, names: Names, closings: Sequence[Closing]
         fields = {"mapping": closing.mapping, "subject": subject.hex()}
         index = writer.add("closing", "attestream", at, writer.now, fields, detail)
         found = Input(at, index, Verdict.CLOSED, part_id, at)
-        insert(writer.connection, schema.tag, [tag_row(closing.mapping, subject, found)])
+        insert_rows(writer.connection, schema.tag, TAG_COLUMNS, [tag_row(closing.mapping, subject, found)])
         kept.inputs[closing.mapping, subject].append(found)
 
 
 def count(connection: Connection, kept: Kept) -> None:
     """Move the counts of windows and sources with the positions."""
-    names = ("evidence", "unmatched", "duplicate", "dead_letter")
-    rows = [
-        {"attempt": attempt, "partition": partition, **{name: counter[name] for name in names}}
-        for (attempt, partition), counter in sorted(kept.counts.items())
-    ]
-    upsert(connection, schema.attempt_count, ["attempt", "partition"], rows, add=names)
-    table = schema.source
-    for source, counter in kept.totals.items():
-        values = {name: table.c[name] + counter[name] for name in names}
-        if connection.execute(update(table).where(table.c.name == source).values(**values)).rowcount == 0:
-            connection.execute(table.insert().values(**_unknown_source(source), **{name: counter[name] for name in names}))
-
-
-def _unknown_source(name: str) -> dict[str, Any]:
-    """A source that nobody declared: the stream's own unreadable records, or one that was removed from the settings."""
-    return {
-        "name": name,
-        "type": "",
-        "lateness": HOUR,
-        "schedule": 0,
-        "configured": False,
-        "cursor": b"{}",
-        "cursor_end": None,
-        "failures": 0,
-    }
+    counts = [(*key, *(counter[name] for name in _COUNTS)) for key, counter in sorted(kept.counts.items())]
+    keys = ("attempt", "partition")
+    upsert_rows(connection, schema.attempt_count, keys, (*keys, *_COUNTS), counts, add=_COUNTS)
+    totals = [(name, *_UNKNOWN.values(), *(c[n] for n in _COUNTS)) for name, c in sorted(kept.totals.items())]
+    upsert_rows(connection, schema.source, ("name",), ("name", *_UNKNOWN, *_COUNTS), totals, add=_COUNTS)
 
 
 def lateness_of(connection: Connection) -> dict[str, int]:
     """Lateness of each declared source, microseconds."""
-    return {row.name: row.lateness for row in connection.execute(select(schema.source.c.name, schema.source.c.lateness))}
+    return dict(fetch(connection, "SELECT name, lateness FROM source"))

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Final
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, Row, select
+import msgspec
+from sqlalchemy import Connection, Engine, select
 
 from store import schema
 from store.blocks import BlockReader
 from store.engine import reading
 from store.entries import SALT, check_committed, decode
 from store.errors import VerificationError
+from store.sql import find_rows
 from store.tiles import leaf_hash
 from store.times import parse_time
 from store.writer import SqlTiles, read_head
@@ -35,18 +38,19 @@ ENTRY_TYPES: Final = frozenset(
 )
 PAGE: Final = 200
 _KEPT_BLOCKS: Final = 3
+_COLUMNS: Final = tuple(column.name for column in schema.entry.columns)
+_time: Final = lru_cache(maxsize=1024)(parse_time)
+"""Most entries of one append say the same of when they were recorded and collected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """The stored bytes of a committed part. Both are None where nothing is stored."""
 
     salt: bytes | None
     data: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntry:
+class StoredEntry(msgspec.Struct, frozen=True):
     """An entry as its row and blocks hold it. `erased`: an erasure entry names it."""
 
     index: int
@@ -84,41 +88,33 @@ class EntryReader:
 
     def entries(self, start: int, stop: int) -> Iterator[StoredEntry]:
         """Entries with start <= index < stop in order of index; those that are missing are left out."""
-        table = schema.entry
-        while start < stop:
-            query = select(table).where(table.c.idx >= start, table.c.idx < stop).order_by(table.c.idx).limit(PAGE)
-            rows = self._connection.execute(query).all()
+        for first in range(start, stop, PAGE):
+            page = range(first, min(first + PAGE, stop))
+            rows = sorted(find_rows(self._connection, schema.entry, _COLUMNS, "idx", page), key=itemgetter(0))
             if not rows:
                 return
             for row in rows:
-                yield self._entry(row)
-            start = rows[-1].idx + 1
+                yield self._entry(*row)
 
-    def _entry(self, row: Row[Any]) -> StoredEntry:
-        return StoredEntry(
-            index=row.idx,
-            type=row.type,
-            recorded_at=row.recorded_at,
-            metadata=row.metadata,
-            leaf=row.leaf,
-            detail=self._piece(row, "detail"),
-            payload=self._piece(row, "payload"),
-            erased=self._erasures.names(row.idx),
-        )
+    def _entry(self, index: int, kind: str, recorded_at: int, metadata: bytes, leaf: bytes, *places: Any) -> StoredEntry:
+        detail, payload = self._piece(index, "detail", *places[:4]), self._piece(index, "payload", *places[4:])
+        return StoredEntry(index, kind, recorded_at, metadata, leaf, detail, payload, self._erasures.names(index))
 
-    def _piece(self, row: Row[Any], name: str) -> Piece:
-        salt, block, offset, length = (getattr(row, f"{name}_{column}") for column in ("salt", "block", "offset", "length"))
-        place = (block, offset, length)
-        if all(value is None for value in place):
+    def _piece(self, index: int, name: str, salt: bytes | None, block: Any, offset: Any, length: Any) -> Piece:
+        if block is None and offset is None and length is None:
             return Piece(salt, None)
-        if not all(isinstance(value, int) and value >= 0 for value in place):
-            raise VerificationError(f"entry {row.idx}: the place of its {name} is damaged", index=row.idx)
+        if not (_is_place(block) and _is_place(offset) and _is_place(length)):
+            raise VerificationError(f"entry {index}: the place of its {name} is damaged", index=index)
         if salt is None:  # erased: the block holds zeros there
             return Piece(None, None)
         try:
             return Piece(salt, self._blocks.piece(block, offset, length))
         except VerificationError as error:
-            raise VerificationError(f"entry {row.idx}: its {name} cannot be read: {error}", index=row.idx) from error
+            raise VerificationError(f"entry {index}: its {name} cannot be read: {error}", index=index) from error
+
+
+def _is_place(value: Any) -> bool:
+    return isinstance(value, int) and value >= 0
 
 
 class SqlLogSource:
@@ -140,7 +136,7 @@ class SqlLogSource:
 
     def entries(self, start: int, stop: int) -> Iterator[StoredEntry]:
         """Entries [start, stop) in order of index."""
-        with reading(self._engine) as connection:
+        with reading(self._engine, patient=True) as connection:
             yield from EntryReader(connection).entries(start, stop)
 
 
@@ -167,7 +163,7 @@ def read_checked(entry: StoredEntry) -> dict[str, Any]:
     if fields.get("v") != 1 or fields.get("type") not in ENTRY_TYPES or fields["type"] != entry.type:
         raise VerificationError(f"entry {index}: its type or version is not what its row says", index=index)
     try:
-        times = [parse_time(fields[name]) for name in ("recorded_at", "event_time", "collected_at")]
+        times = [_time(fields[name]) for name in ("recorded_at", "event_time", "collected_at")]
     except (KeyError, TypeError, ValueError) as error:
         raise VerificationError(f"entry {index}: its times cannot be read", index=index) from error
     if times[0] != entry.recorded_at:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from store import schema
-from store.sql import chunks, upsert
+from store.sql import find_rows, upsert_rows
 
 Place = tuple[str, bytes]
 """A source, and the key of a subject in it."""
+_PLACE: Final = ("source", "key")
+_COLUMNS: Final = ("digest", "idx", "time")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +51,9 @@ class Observed:
 
     def write(self, connection: Connection, indexes: Mapping[int, int]) -> None:
         """Write what changed. `indexes` gives the log index of what stood for one."""
-        rows = [
-            {"source": source, "key": key, "digest": row.digest, "idx": indexes.get(row.idx, row.idx), "time": row.time}
-            for (source, key), row in ((place, self.newest[place]) for place in sorted(self.changed))
-        ]
-        upsert(connection, schema.observed, ["source", "key"], rows, ["digest", "idx", "time"])
+        changed = ((place, self.newest[place]) for place in sorted(self.changed))
+        rows = [(*place, row.digest, indexes.get(row.idx, row.idx), row.time) for place, row in changed]
+        upsert_rows(connection, schema.observed, _PLACE, (*_PLACE, *_COLUMNS), rows, update=_COLUMNS)
 
 
 def look_up_observed(connection: Connection, places: Iterable[Place]) -> Observed:
@@ -61,9 +62,7 @@ def look_up_observed(connection: Connection, places: Iterable[Place]) -> Observe
     for source, key in places:
         by_source.setdefault(source, set()).add(key)
     found = Observed()
-    table = schema.observed
     for source, keys in by_source.items():
-        for some in chunks(sorted(keys)):
-            for row in connection.execute(select(table).where(table.c.source == source, table.c.key.in_(some))):
-                found.newest[source, bytes(row.key)] = Newest(bytes(row.digest), row.idx, row.time)
+        rows = find_rows(connection, schema.observed, ("key", *_COLUMNS), "key", sorted(keys), {"source": source})
+        found.newest.update(((source, bytes(key)), Newest(bytes(digest), idx, time)) for key, digest, idx, time in rows)
     return found

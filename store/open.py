@@ -4,45 +4,97 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 import uuid
 from pathlib import Path
+from typing import Final
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, inspect, select
 
 from store import schema
-from store.engine import open_engine, reading, writing
-from store.errors import StorageUnusable
+from store.engine import SQLITE, is_sqlite, open_engine, reading, writing
+from store.errors import StorageBusy, StorageUnusable
 from store.evidence import EvidenceStore
+from store.partitions import make_ahead
+from store.postgres_driver import be_patient
+from store.postgres_locks import lock_name
 from store.sql import upsert
 from store.times import Clock, wall_clock
 
+_MIGRATION: Final = 0x414D4947
+"""The advisory lock of whoever migrates."""
+_TRIES: Final = 30
+_PAUSE: Final = 2.0
 
-def open_store(url: str, clock: Clock = wall_clock) -> EvidenceStore:
+
+def open_store(url: str, clock: Clock = wall_clock, password: str | None = None) -> EvidenceStore:
     """Open the store, creating or migrating its schema."""
-    engine = open_engine(url)
-    migrate(engine)
-    return EvidenceStore(engine, read_meta(engine, "seen_key"), clock)
+    engine = open_engine(url, password)
+    try:
+        migrate(engine)
+        return EvidenceStore(engine, read_meta(engine, "seen_key"), clock)
+    except BaseException:
+        engine.dispose()
+        raise
+
+
+def is_made(url: str, password: str | None = None) -> bool:
+    """Whether there is a store at `url`; nothing is made. Raises StoreError where that cannot be found out."""
+    if url.startswith(SQLITE):
+        return Path(url.removeprefix(SQLITE)).exists()
+    engine = open_engine(url, password)
+    try:
+        with reading(engine) as connection:
+            return inspect(connection).has_table(schema.head.name)
+    finally:
+        engine.dispose()
 
 
 def migrate(engine: Engine) -> None:
-    """Bring the schema to this version's, in one transaction. Raises StorageUnusable for a store of a later version."""
+    """Bring the schema to this version's, in one transaction. Raises StorageUnusable for a store of a later version.
+
+    On PostgreSQL others go on reading and appending meanwhile: a lock that is not given at once is given back and asked for
+    again, so that nobody queues behind the migration for long.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     scripts = ScriptDirectory.from_config(config)
+    if _is_current(engine, scripts):
+        return
+    for left in reversed(range(_TRIES)):
+        try:
+            with writing(engine) as connection:
+                if not is_sqlite(connection):
+                    _alone(connection)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                _begin(connection)
+                if not is_sqlite(connection):
+                    make_ahead(connection)
+            return
+        except StorageBusy:
+            if not left or is_sqlite(engine):
+                raise
+        time.sleep(_PAUSE)
+
+
+def _is_current(engine: Engine, scripts: ScriptDirectory) -> bool:
     with reading(engine) as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-    if current == scripts.get_current_head():
-        return
     if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
         raise StorageUnusable(f"{engine.url.database}: made by a later version (schema {current}); upgrade Attestream")
-    with writing(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        _begin(connection)
+    return current == scripts.get_current_head()
+
+
+def _alone(connection: Connection) -> None:
+    """No other migrates meanwhile. A table's lock is waited for briefly, the work on it may take long."""
+    lock_name(connection, _MIGRATION)
+    connection.exec_driver_sql("SET LOCAL lock_timeout = '2s'")
+    be_patient(connection)
 
 
 def _begin(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, case, fun
 from store import schema
 from store.engine import reading, writing
 from store.records import DAY, HOUR
-from store.sql import chunks, insert
+from store.sql import chunks, upsert
 
 PENDING: Final = "pending"
 DELIVERED: Final = "delivered"
@@ -104,7 +104,7 @@ def take_in(engine: Engine, assign: Assign) -> int:
                 if not reason:
                     live.add(place)
                 rows.append(_row(drifted.id, route, reason))
-        insert(connection, delivery, rows)
+        upsert(connection, delivery, ["drift_id", "route"], rows)  # another process may take the same in
     return len(new)
 
 
@@ -147,7 +147,8 @@ def claim(engine: Engine, route: str, lane: str, now: int, lease: int) -> Claime
     None when nothing of it is due. What was claimed before and not settled is given again, the same rows.
     """
     with writing(engine) as connection:
-        rows = connection.execute(_waiting(route, lane)).all()
+        # Who claims the same lane meanwhile is waited for; what is read then is what it left.
+        rows = connection.execute(_waiting(route, lane).with_for_update(of=schema.delivery)).all()
         if not rows or now < rows[0].next_at <= now + HORIZON:
             return None
         claimed = [row for row in rows if row.attempts] or rows

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-from sqlalchemy import update
+from typing import Any, Final
 
 from store import schema
 from store.active import ActiveSet
@@ -14,32 +12,36 @@ from store.changes import Changes, NewRow, Present, View
 from store.entries import canonical, committed
 from store.names import Names
 from store.records import DriftRow, State
-from store.sql import insert, upsert, upsert_rows
+from store.sql import find_rows, insert, insert_rows, upsert_rows
 from store.writer import EntryWriter
 
 MAX_CITES = 100
+_FINDING: Final = ("mapping", "subject")
+_MOVING: Final = (
+    *("part_id", "silence", "state", "since", "row_time"),
+    *("matched_at", "matched_fresh", "quiet_at", "due_at", "errors"),
+)
 
 
 def write_changes(writer: EntryWriter, names: Names, active: ActiveSet, digest: str, view: View, changes: Changes) -> list[int]:
     """Write the changes; returns the log index of each new finding row."""
     subjects = names.names(row.subject for row in changes.rows)
-    indexes = [_finding_entry(writer, active, digest, view, row, subjects) for row in changes.rows]
-    rows = [
-        {"mapping": r.mapping, "subject": r.subject, "event_time": r.event_time, "idx": index, "state": r.state.value}
-        for r, index in zip(changes.rows, indexes, strict=True)
-    ]
-    insert(writer.connection, schema.finding_row, rows)
+    parts = {(f.mapping, f.subject): f.part_id for f in view.findings} if changes.rows else {}
+    indexes = []
+    for row in changes.rows:
+        part = view.parts.get(parts.get((row.mapping, row.subject), -1))
+        source = part.source if part is not None else ""
+        indexes.append(_finding_entry(writer, active, digest, source, row, subjects.get(row.subject, "")))
+    rows = [(r.mapping, r.subject, r.event_time, i, r.state.value) for r, i in zip(changes.rows, indexes, strict=True)]
+    insert_rows(writer.connection, schema.finding_row, ("mapping", "subject", "event_time", "idx", "state"), rows)
     _presents(writer, changes.presents, changes.rows, indexes)
     _controls(writer, changes)
     write_drift(writer, changes.drifts, indexes)
     return indexes
 
 
-def _finding_entry(
-    writer: EntryWriter, active: ActiveSet, digest: str, view: View, row: NewRow, subjects: Mapping[bytes, str]
-) -> int:
+def _finding_entry(writer: EntryWriter, active: ActiveSet, digest: str, source: str, row: NewRow, subject: str) -> int:
     held = active.mappings.get(row.mapping)
-    source = next((view.parts[f.part_id].source for f in view.findings if _same(f, row) and f.part_id in view.parts), "")
     fields: dict[str, Any] = {
         "mapping": row.mapping,
         "subject": row.subject.hex(),
@@ -49,12 +51,8 @@ def _finding_entry(
         "mapping_set": digest,
         "cites": list(row.cites[:MAX_CITES]) if row.cites else "due",
     }
-    detail = committed(canonical({"subject": subjects.get(row.subject, ""), "reason": row.reason}))
+    detail = committed(canonical({"subject": subject, "reason": row.reason}))
     return writer.add("finding", source, row.event_time, writer.now, fields, detail)
-
-
-def _same(finding: Any, row: NewRow) -> bool:
-    return bool(finding.mapping == row.mapping and finding.subject == row.subject)
 
 
 def _presents(writer: EntryWriter, presents: Sequence[Present], rows: Sequence[NewRow], indexes: Sequence[int]) -> None:
@@ -62,39 +60,23 @@ def _presents(writer: EntryWriter, presents: Sequence[Present], rows: Sequence[N
     for row, index in zip(rows, indexes, strict=True):
         key = (row.mapping, row.subject)
         latest[key] = max((row.event_time, index), latest.get(key, (0, 0)))
-    table = schema.finding
-    values = []
+    values: list[tuple[Any, ...]] = []
     deltas: Counter[tuple[str, State]] = Counter()
-    for present in presents:
-        if present.before is not present.state:
-            if present.before is not None:
-                deltas[present.mapping, present.before] -= 1
-            deltas[present.mapping, present.state] += 1
-        values.append(
-            {
-                "mapping": present.mapping,
-                "subject": present.subject,
-                "part_id": present.part_id,
-                "silence": present.silence,
-                "state": present.state.value,
-                "since": present.since,
-                "row_time": present.row_time,
-                "row_idx": _last_row(latest.get((present.mapping, present.subject)), present),
-                "input_time": present.input_time,
-                "matched_at": present.matched_at,
-                "matched_fresh": present.matched_fresh,
-                "quiet_at": present.quiet_at,
-                "due_at": present.due_at,
-                "errors": present.errors,
-            }
-        )
+    for p in presents:
+        if p.before is not p.state:
+            if p.before is not None:
+                deltas[p.mapping, p.before] -= 1
+            deltas[p.mapping, p.state] += 1
+        row_idx = _last_row(latest.get((p.mapping, p.subject)), p)
+        said = (p.part_id, p.silence, p.state.value, p.since, p.row_time)
+        later = (p.matched_at, p.matched_fresh, p.quiet_at, p.due_at, p.errors)
+        values.append((p.mapping, p.subject, row_idx, p.input_time, *said, *later))
     # A row index of -1 leaves the one that stands; the latest input only moves forward.
-    plain = [name for name in values[0] if name not in ("mapping", "subject", "row_idx", "input_time")] if values else []
-    columns = tuple(values[0]) if values else ()
-    rules: dict[str, Any] = {"update": plain, "greatest": ["input_time"], "unless_negative": ["row_idx"]}
-    upsert_rows(writer.connection, table, ["mapping", "subject"], columns, [list(v.values()) for v in values], **rules)
-    moves = [{"mapping": mapping, "state": state.value, "n": n} for (mapping, state), n in sorted(deltas.items()) if n]
-    upsert(writer.connection, schema.tally, ["mapping", "state"], moves, add=["n"])
+    columns = (*_FINDING, "row_idx", "input_time", *_MOVING)
+    rules: dict[str, Any] = {"update": _MOVING, "greatest": ("input_time",), "unless_negative": ("row_idx",)}
+    upsert_rows(writer.connection, schema.finding, _FINDING, columns, values, **rules)
+    moves = [(mapping, state.value, n) for (mapping, state), n in sorted(deltas.items()) if n]
+    upsert_rows(writer.connection, schema.tally, ("mapping", "state"), ("mapping", "state", "n"), moves, add=("n",))
 
 
 def _last_row(latest: tuple[int, int] | None, present: Present) -> int:
@@ -103,27 +85,23 @@ def _last_row(latest: tuple[int, int] | None, present: Present) -> int:
 
 
 def _controls(writer: EntryWriter, changes: Changes) -> None:
-    rows = [
-        {
-            "id": c.id,
-            "state": c.state.value,
-            "since": c.since,
-            "not_satisfied": c.not_satisfied,
-            "satisfied": c.satisfied,
-            "stale": c.stale,
-            "accepted": 0,
-        }
-        for c in changes.controls
-    ]
-    upsert(writer.connection, schema.control, ["id"], rows, ["state", "since", "not_satisfied", "satisfied", "stale"])
+    counts = ("not_satisfied", "satisfied", "stale")
+    rows = [(c.id, c.state.value, c.since, c.not_satisfied, c.satisfied, c.stale, 0) for c in changes.controls]
+    moving = ("state", "since", *counts)
+    upsert_rows(writer.connection, schema.control, ("id",), ("id", *moving, "accepted"), rows, update=moving)
 
 
 def note_evidence(writer: EntryWriter, latest: Mapping[str, tuple[int, int]]) -> None:
     """Move each control's latest evidence forward."""
-    table = schema.control
-    for control, (time, index) in sorted(latest.items()):
-        where = (table.c.id == control, (table.c.last_evidence.is_(None)) | (table.c.last_evidence <= time))
-        writer.connection.execute(update(table).where(*where).values(last_evidence=time, last_idx=index))
+    columns = tuple(column.name for column in schema.control.columns)
+    time, index = columns.index("last_evidence"), columns.index("last_idx")
+    rows = []
+    for found in find_rows(writer.connection, schema.control, columns, "id", sorted(latest)):
+        row = list(found)
+        if row[time] is None or row[time] <= latest[row[0]][0]:
+            row[time], row[index] = latest[row[0]]
+            rows.append(row)
+    upsert_rows(writer.connection, schema.control, ("id",), columns, rows, update=("last_evidence", "last_idx"))
 
 
 def write_drift(writer: EntryWriter, drifts: Sequence[DriftRow], indexes: Sequence[int]) -> None:

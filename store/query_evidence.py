@@ -38,7 +38,7 @@ def list_evidence(
     if wanted.end is not None:
         where.append(time < wanted.end)
     page = query.where(*where).order_by(time.desc(), idx.desc()).limit(bounded(limit))
-    indexes = list(connection.execute(page.with_only_columns(idx).distinct()).scalars())
+    indexes = list(connection.execute(page.with_only_columns(idx, time).distinct()).scalars())
     rows = evidence_rows(connection, known, indexes)
     return [rows[index] for index in indexes]
 

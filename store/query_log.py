@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from store import schema
 from store.blocks import BlockReader
@@ -13,13 +13,14 @@ from store.errors import StoreError
 from store.query_common import Known, bounded, names_of, read_number
 from store.records import Counts
 from store.reports import DriftView, EntryView, LogStatus
+from store.sql import total
 from store.writer import read_head
 
 
 def log_status(connection: Connection, origin: str) -> LogStatus:
     """The head of the log."""
     head = read_head(connection)
-    dead = connection.execute(select(func.coalesce(func.sum(schema.source.c.dead_letter), 0))).scalar_one()
+    dead = connection.execute(select(total(schema.source.c.dead_letter))).scalar_one()
     return LogStatus(origin, head.size, head.root.hex(), head.recorded_at, head.mapping_set, dead)
 
 
@@ -27,8 +28,8 @@ def totals(connection: Connection) -> Counts:
     """Source records processed, of all sources and attempts."""
     table = schema.source
     columns = (table.c.evidence, table.c.unmatched, table.c.duplicate, table.c.dead_letter)
-    row = connection.execute(select(*(func.coalesce(func.sum(column), 0) for column in columns))).one()
-    return Counts(*row)
+    row = connection.execute(select(*map(total, columns))).one()
+    return Counts(*map(int, row))
 
 
 def size_at(connection: Connection, recorded_at: int) -> int:

@@ -55,6 +55,7 @@ head = Table(
     _need("recorded_at"),
     _need("mapping_set", Text),
     _need("set_idx"),
+    _need("appends", server_default="0"),
 )
 block = Table("block", metadata, Column("id", Big, primary_key=True), _need("length", Integer), _need("data", LargeBinary))
 entry = Table(
@@ -89,10 +90,10 @@ seen = Table(
     _key("key", LargeBinary),
     _need("idx"),
     Column("digest", LargeBinary),
-    Column("expires", Big),
-    Index(None, "expires"),
     **PLAIN,
 )
+passed = Table("passed", metadata, _key("until"), _key("time"), _key("key"), **PLAIN)
+recent = Table("recent", metadata, _key("appends"), _need("keys", LargeBinary))
 observed = Table(
     "observed",
     metadata,
@@ -198,6 +199,7 @@ finding = Table(
     Index(None, "due_at"),
     Index(None, "part_id", "state", "quiet_at"),
     Index(None, "part_id", "row_time"),
+    Index(None, "part_id", "input_time"),
     Index(None, "state", "since"),
     **PLAIN,
 )

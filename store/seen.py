@@ -1,28 +1,35 @@
-"""What is new: `seen` for what happened once, `observed` for the state of subjects.
+"""What is new: `seen` for what happened once and was kept, `passed` for what was kept by nobody, `observed` for subjects.
 
-`seen`: the one place of uniqueness. (source, 16 bytes of a keyed hash of the id) -> index, `unmatched` or `erased`.
+`seen`: the one place of uniqueness. (source, 16 bytes of a keyed hash of the id) -> index, or `erased`. A repeated event changes
+nothing. The same id with other bytes is a conflict: it gets an index of its own and is remembered under id and digest together.
 
-A repeated event changes nothing. The same id with other bytes is a conflict: it gets an index of its own and is remembered under
-id and digest together. An observation's id holds its time: it is new where it says something else than the subject's newest one
-(store/observed.py).
+`passed` (store/passed.py) remembers for a while which events were judged by none: one that comes again is a duplicate, or
+evidence when the active set judges it by then.
+
+An observation's id holds its time: it is new where it says something else than the subject's newest one (store/observed.py).
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection
 
 from store import schema
 from store.observed import Newest, Observed, look_up_observed
-from store.records import Judged
-from store.sql import chunks, upsert
+from store.passed import Mark, Passed, look_up_passed, salt_of, stamp
+from store.records import OBSERVED, UNREADABLE, Judged
+from store.sql import find_rows, insert_rows
 
 UNMATCHED: Final = -1
 ERASED: Final = -2
+_COLUMNS: Final = ("source", "key", "idx", "digest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,26 +42,54 @@ class Keys:
     subject: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What `seen` holds for a key."""
+class Known(NamedTuple):
+    """What is known of a key: its index (or what stands for one) and the digest of the payload."""
 
     idx: int
     digest: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
-    """What becomes of one item: kept (as evidence or dead letter), or why not.
+class Fate(NamedTuple):
+    """What becomes of one item: kept (as evidence or dead letter) under a key, or why not.
 
     `first` is what it conflicts with: a log index, or, for an item of the same batch, `same_batch(number)`. `known` is the index
     of the evidence that a duplicate repeats.
     """
 
     kind: str
-    keys: Keys
+    key: bytes = b""
+    digest: bytes | None = None
     first: int | None = None
     known: int | None = None
+
+
+_NOBODYS: Final = Known(UNMATCHED, None)
+_PASSED: Final = Fate("unmatched")
+_AGAIN: Final = Fate("duplicate")
+
+
+@dataclass(slots=True)
+class Fates:
+    """The fate of each item of a batch, in order; which are kept; what is to be remembered of the rest and of subjects.
+
+    `stamps` stand for the items' ids, in order, and for the subjects of observations.
+    """
+
+    fates: list[Fate] = field(default_factory=list)
+    kept: tuple[int, ...] = ()
+    stamps: list[int] = field(default_factory=list)
+    subjects: list[int] = field(default_factory=list)
+    passed: dict[str, list[Mark]] = field(default_factory=lambda: defaultdict(list))
+    observed: Observed = field(default_factory=Observed)
+
+    def about(self) -> Iterator[int]:
+        """What the fates depend on."""
+        return chain(self.stamps, self.subjects)
+
+    def touched(self) -> Iterator[int]:
+        """What of that they change for others."""
+        yield from (one for one, fate in zip(self.stamps, self.fates, strict=True) if fate.kind != "duplicate")
+        yield from (stamp(subject, salt_of(source)) for source, subject in self.observed.changed)
 
 
 def same_batch(number: int) -> int:
@@ -63,15 +98,26 @@ def same_batch(number: int) -> int:
 
 
 def keys_of(secret: bytes, item: Judged) -> Keys:
-    """Hashes with the store's own key, so that `seen` tells nobody which ids it holds."""
+    """All hashes of an event, with the store's own key, so that `seen` tells nobody which ids it holds."""
+    [id_] = id_keys(secret, [item])
+    digest = _hash(secret, item.event.payload)
+    return Keys(id_, digest, _both(secret, item, digest), _subject_key(secret, item) if item.event.observes else None)
+
+
+def id_keys(secret: bytes, items: Iterable[Judged]) -> list[bytes]:
+    """The hash of each event's id."""
+    hashed = partial(hashlib.blake2b, digest_size=16, key=secret)
+    return [hashed(b"\0" + item.event.id.encode("utf-8", "surrogatepass")).digest() for item in items]
+
+
+def _both(secret: bytes, item: Judged, digest: bytes) -> bytes:
+    return _hash(secret, b"\1" + digest + item.event.id.encode("utf-8", "surrogatepass"))
+
+
+def _subject_key(secret: bytes, item: Judged) -> bytes:
     event = item.event
-    id_ = event.id.encode("utf-8", "surrogatepass")
-    digest = _hash(secret, event.payload)
-    subject = None
-    if event.observes:
-        who = "\0".join((event.type, event.account, event.region, event.subject or ""))
-        subject = _hash(secret, b"\2" + who.encode("utf-8", "surrogatepass"))
-    return Keys(_hash(secret, b"\0" + id_), digest, _hash(secret, b"\1" + digest + id_), subject)
+    who = "\0".join((event.type, event.account, event.region, event.subject or ""))
+    return _hash(secret, b"\2" + who.encode("utf-8", "surrogatepass"))
 
 
 def _hash(secret: bytes, data: bytes) -> bytes:
@@ -80,107 +126,118 @@ def _hash(secret: bytes, data: bytes) -> bytes:
 
 def look_up(connection: Connection, source_keys: Iterable[tuple[str, bytes]]) -> dict[tuple[str, bytes], Known]:
     """What is known of these (source, key) pairs."""
-    by_source: dict[str, list[bytes]] = {}
+    by_source: dict[str, list[bytes]] = defaultdict(list)
     for source, key in source_keys:
-        by_source.setdefault(source, []).append(key)
+        by_source[source].append(key)
     known: dict[tuple[str, bytes], Known] = {}
-    table = schema.seen
     for source, keys in by_source.items():
-        for some in chunks(keys):
-            query = select(table.c.key, table.c.idx, table.c.digest).where(table.c.source == source, table.c.key.in_(some))
-            for row in connection.execute(query):
-                known[source, bytes(row.key)] = Known(row.idx, row.digest)
+        rows = find_rows(connection, schema.seen, ("key", "idx", "digest"), "key", keys, {"source": source})
+        known.update(((source, bytes(key)), Known(idx, digest)) for key, idx, digest in rows)
     return known
 
 
-def settle_fates(
-    connection: Connection, items: Sequence[Judged], keys: Sequence[Keys], retain_all: bool
-) -> tuple[list[Fate], Observed]:
-    """Say of each item, in order: evidence, dead_letter, unmatched or duplicate; and how subjects stand after them."""
-    known = look_up(connection, ((item.event.source, key.id) for item, key in zip(items, keys, strict=True)))
-    doubted = [
-        (item.event.source, key.both)
-        for item, key in zip(items, keys, strict=True)
-        if (entry := known.get((item.event.source, key.id))) is not None and entry.digest not in (None, key.digest)
-    ]
-    known.update(look_up(connection, doubted))
-    pairs = list(zip(items, keys, strict=True))
-    observed = look_up_observed(connection, ((item.event.source, key.subject) for item, key in pairs if key.subject is not None))
-    fates = []
-    for number, (item, key) in enumerate(pairs):
-        if key.subject is not None:
-            fates.append(_observation(number, item, key, key.subject, known, observed, retain_all))
+def settle_fates(connection: Connection, secret: bytes, items: Sequence[Judged], ids: Sequence[bytes], retain_all: bool) -> Fates:
+    """Say of each item, in order: evidence, dead_letter, unmatched or duplicate. `ids` are its hashes."""
+    places = [(item.event.source, id_) for item, id_ in zip(items, ids, strict=True)]
+    settling = _Settling(secret, look_up(connection, places))
+    settling.read(connection, items, places, retain_all)
+    fates, known, marks, passed = settling.fates, settling.known, settling.marks, settling.passed
+    for number, (item, place) in enumerate(zip(items, places, strict=True)):
+        marked = marks.get(number)
+        if marked is not None and place not in known and marked not in passed:
+            known[place] = _NOBODYS
+            fates.passed[place[0]].append(marked)
+            fate = _PASSED
+        elif marked is not None and known.get(place, _NOBODYS) is _NOBODYS:
+            fate = _AGAIN
+        elif number in settling.subjects:
+            fate = settling.observation(number, item, place, retain_all or bool(item.judgements))
         else:
-            fates.append(_fate(number, item, key, known, retain_all))
-    return fates, observed
+            fate = settling.event(number, item, place)
+        fates.fates.append(fate)
+    fates.kept = tuple(n for n, fate in enumerate(fates.fates) if fate.kind in ("evidence", "dead_letter"))
+    return fates
 
 
-def _observation(
-    number: int,
-    item: Judged,
-    keys: Keys,
-    subject: bytes,
-    known: dict[tuple[str, bytes], Known],
-    observed: Observed,
-    retain_all: bool,
-) -> Fate:
-    """Unchanged is a duplicate, which stores nothing; so is one that was delivered twice."""
-    event = item.event
-    place, wanted = (event.source, subject), retain_all or bool(item.judgements)
-    if (before := known.get((event.source, keys.id))) is not None:
-        return Fate("duplicate", keys, known=before.idx if before.idx >= 0 else None)
-    same = observed.unchanged(place, keys.digest, event.time)
-    if same is not None and same.idx != UNMATCHED:
-        observed.note(place, Newest(keys.digest, same.idx, event.time))
-        return Fate("duplicate", keys, known=same.idx if same.idx >= 0 else None)
-    if wanted:
-        known[event.source, keys.id] = Known(same_batch(number), keys.digest)
-        observed.note(place, Newest(keys.digest, same_batch(number), event.time))
-        return Fate("evidence", keys)
-    if place in observed.newest:  # what was kept of this subject is no longer how it stands
-        observed.note(place, Newest(keys.digest, UNMATCHED, event.time))
-    return Fate("unmatched", keys)
+@dataclass(slots=True)
+class _Settling:
+    """The state of settling one batch: what is known grows with each item.
+
+    `subjects` holds the keys of observed subjects, `marks` the marks of log events that nobody wants, by item number.
+    """
+
+    secret: bytes
+    known: dict[tuple[str, bytes], Known]
+    subjects: dict[int, bytes] = field(default_factory=dict)
+    marks: dict[int, Mark] = field(default_factory=dict)
+    passed: Passed = frozenset()
+    fates: Fates = field(default_factory=Fates)
+
+    def read(
+        self, connection: Connection, items: Sequence[Judged], places: Sequence[tuple[str, bytes]], retain_all: bool
+    ) -> None:
+        """Look up what else these items ask for: their subjects, whether they passed before, ids that came with other bytes."""
+        kinds: dict[str, str] = {}
+        salts = {source: salt_of(source) for source in {place[0] for place in places}}
+        self.fates.stamps = [stamp(id_, salts[source]) for source, id_ in places]
+        doubted = []
+        for number, (item, place) in enumerate(zip(items, places, strict=True)):
+            event = item.event
+            kind = kinds.get(event.type) or kinds.setdefault(event.type, event.kind)
+            if kind in OBSERVED:
+                self.subjects[number] = subject = _subject_key(self.secret, item)
+                self.fates.subjects.append(stamp(subject, salts[event.source]))
+            elif (before := self.known.get(place)) is not None:
+                if before.digest is not None and before.digest != (digest := _hash(self.secret, event.payload)):
+                    doubted.append((event.source, _both(self.secret, item, digest)))
+            elif not (item.judgements or retain_all or kind == UNREADABLE):
+                self.marks[number] = (event.time, self.fates.stamps[number])
+        self.known.update(look_up(connection, doubted))
+        self.passed = look_up_passed(connection, self.marks.values())
+        found = ((items[n].event.source, key) for n, key in self.subjects.items())
+        self.fates.observed = look_up_observed(connection, found)
+
+    def event(self, number: int, item: Judged, place: tuple[str, bytes]) -> Fate:
+        """A log event or a dead letter that is kept if it is new: one that is judged, or whose id was kept before."""
+        kept = "dead_letter" if item.event.kind == UNREADABLE else "evidence"
+        before = self.known.get(place)
+        digest = _hash(self.secret, item.event.payload)
+        if before is None or before.idx == UNMATCHED:
+            self.known[place] = Known(same_batch(number), digest)
+            return Fate(kept, place[1], digest)
+        if before.idx == ERASED or before.digest in (None, digest):
+            return _again(before)
+        both = _both(self.secret, item, digest)
+        if (again := self.known.get((place[0], both))) is not None:
+            return _again(again)
+        self.known[place[0], both] = Known(same_batch(number), digest)
+        return Fate(kept, both, digest, before.idx)
+
+    def observation(self, number: int, item: Judged, place: tuple[str, bytes], wanted: bool) -> Fate:
+        """Unchanged is a duplicate, which stores nothing; so is one that was delivered twice."""
+        event, observed = item.event, self.fates.observed
+        subject = (event.source, self.subjects[number])
+        if (before := self.known.get(place)) is not None:
+            return _again(before)
+        digest = _hash(self.secret, event.payload)
+        same = observed.unchanged(subject, digest, event.time)
+        if same is not None and same.idx != UNMATCHED:
+            observed.note(subject, Newest(digest, same.idx, event.time))
+            return _again(Known(same.idx, None))
+        if wanted:
+            self.known[place] = Known(same_batch(number), digest)
+            observed.note(subject, Newest(digest, same_batch(number), event.time))
+            return Fate("evidence", place[1], digest)
+        if subject in observed.newest:  # what was kept of this subject is no longer how it stands
+            observed.note(subject, Newest(digest, UNMATCHED, event.time))
+        return _PASSED
 
 
-def _fate(number: int, item: Judged, keys: Keys, known: dict[tuple[str, bytes], Known], retain_all: bool) -> Fate:
-    source = item.event.source
-    place = (source, keys.id)
-    before = known.get(place)
-    kept = "dead_letter" if item.event.kind == "unreadable" else "evidence"
-    wanted = kept == "dead_letter" or retain_all or bool(item.judgements)
-    if before is None or (before.idx == UNMATCHED and wanted):
-        known[place] = Known(same_batch(number) if wanted else UNMATCHED, keys.digest if wanted else None)
-        return Fate(kept if wanted else "unmatched", keys)
-    if before.idx == UNMATCHED or before.idx == ERASED or before.digest in (None, keys.digest):
-        return Fate("duplicate", keys, known=before.idx if before.idx >= 0 else None)
-    if (again := known.get((source, keys.both))) is not None:
-        return Fate("duplicate", keys, known=again.idx if again.idx >= 0 else None)
-    known[source, keys.both] = Known(same_batch(number), keys.digest)
-    return Fate(kept, keys, first=before.idx)
+def _again(before: Known) -> Fate:
+    return Fate("duplicate", known=before.idx) if before.idx >= 0 else _AGAIN
 
 
-def remember(
-    connection: Connection, items: Sequence[Judged], fates: Sequence[Fate], indexes: Mapping[int, int], expires: Sequence[int]
-) -> None:
-    """Write what has become of the items; `indexes` maps an item's number to its log index."""
-    rows = []
-    for number, (item, fate) in enumerate(zip(items, fates, strict=True)):
-        if fate.kind == "duplicate" or (fate.kind == "unmatched" and fate.keys.subject is not None):
-            continue  # an observation that was not kept is told by nothing but its time, and never comes again
-        index = indexes.get(number)
-        key = fate.keys.id if fate.first is None else fate.keys.both
-        rows.append(
-            {
-                "source": item.event.source,
-                "key": key,
-                "idx": UNMATCHED if index is None else index,
-                "digest": None if index is None else fate.keys.digest,
-                "expires": expires[number] if index is None else None,
-            }
-        )
-    upsert(connection, schema.seen, ["source", "key"], rows, ["idx", "digest", "expires"])
-
-
-def forget_expired(connection: Connection, now: int) -> int:
-    """Drop `unmatched` ids whose time has passed."""
-    return connection.execute(delete(schema.seen).where(schema.seen.c.expires < now)).rowcount
+def remember(connection: Connection, items: Sequence[Judged], fates: Fates, indexes: Mapping[int, int]) -> None:
+    """Write what was kept; `indexes` maps an item's number to its log index."""
+    rows = [(items[n].event.source, fates.fates[n].key, index, fates.fates[n].digest) for n, index in indexes.items()]
+    insert_rows(connection, schema.seen, _COLUMNS, sorted(rows))

@@ -7,18 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain, repeat
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, case
+from sqlalchemy import BigInteger, ColumnElement, Connection, Table, case, cast, func
+
+from store import postgres_sql, sqlite_sql
+from store.engine import is_sqlite
 
 T = TypeVar("T")
 CHUNK: Final = 500
+_SIZES: Final = (1, 4, 16, 64, 200, CHUNK)
+
+
+def fetch(connection: Connection, sql: str, *values: Any) -> list[Any]:
+    """The rows of a short query of ours, as tuples; `?` stands for each value."""
+    return sqlite_sql.fetch(connection, sql, values) if is_sqlite(connection) else postgres_sql.fetch(connection, sql, values)
+
+
+def change(connection: Connection, sql: str, *values: Any) -> int:
+    """Run one statement of ours that writes; `?` stands for each value. Returns how many rows it changed."""
+    return sqlite_sql.change(connection, sql, values) if is_sqlite(connection) else postgres_sql.change(connection, sql, values)
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Insert new rows, each with the values of `columns` in order. Raises IntegrityError for a key that is there."""
-    if rows:
-        connection.exec_driver_sql(_insert(table, tuple(columns)), list(map(tuple, rows)))
+    if not rows:
+        return
+    if is_sqlite(connection):
+        sqlite_sql.write(connection, _insert(table, tuple(columns)), rows)
+    else:
+        postgres_sql.insert_rows(connection, table, tuple(columns), rows)
 
 
 def upsert_rows(
@@ -38,9 +57,13 @@ def upsert_rows(
 
     No two rows of one call have the same key.
     """
-    if rows:
-        rules = (tuple(update), tuple(add), tuple(greatest), tuple(unless_negative))
-        connection.exec_driver_sql(_upsert(table, tuple(keys), tuple(columns), rules), list(map(tuple, rows)))
+    if not rows:
+        return
+    rules = (tuple(update), tuple(add), tuple(greatest), tuple(unless_negative))
+    if is_sqlite(connection):
+        sqlite_sql.write(connection, _upsert(table, tuple(keys), tuple(columns), rules), rows)
+    else:
+        postgres_sql.upsert_rows(connection, table, tuple(keys), tuple(columns), rows, rules)
 
 
 def insert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -75,11 +98,62 @@ def find_rows(
     where: Mapping[str, Any] | None = None,
 ) -> Iterator[Sequence[Any]]:
     """Rows whose `key` is among `values` (and whose other columns equal `where`), as tuples of `columns`, in no order."""
-    fixed = tuple((where or {}).values())
-    names = tuple(where or {})
-    for some in chunks(list(values)):
-        sql = _select(table, tuple(columns), key, len(some), names)
-        yield from connection.exec_driver_sql(sql, (*fixed, *some)).fetchall()
+    fixed, names, wanted = tuple((where or {}).values()), tuple(where or {}), list(values)
+    if not is_sqlite(connection):
+        if wanted:
+            yield from postgres_sql.find_rows(connection, table, tuple(columns), key, wanted, where or {})
+        return
+    for some in chunks(wanted):
+        padded = _padded(some)
+        sql = _select(table, tuple(columns), key, len(padded), names)
+        yield from sqlite_sql.fetch(connection, sql, (*fixed, *padded))
+
+
+def find_pairs(
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    keys: tuple[str, str],
+    pairs: Iterable[tuple[Any, Any]],
+    where: Mapping[str, Any] | None = None,
+) -> Iterator[Sequence[Any]]:
+    """`find_rows` by two columns together: rows whose `keys` are among `pairs` (and whose other columns equal `where`)."""
+    fixed, names, wanted = tuple((where or {}).values()), tuple(where or {}), list(pairs)
+    if not is_sqlite(connection):
+        if wanted:
+            yield from postgres_sql.find_pairs(connection, table, tuple(columns), keys, wanted, where or {})
+        return
+    for some in chunks(wanted):
+        padded = _padded(some)
+        sql = _select_pairs(table, tuple(columns), keys, len(padded), names)
+        yield from sqlite_sql.fetch(connection, sql, (*fixed, *chain.from_iterable(padded)))
+
+
+def rows_for(connection: Connection, sql: str, kinds: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """What a query of ours finds for many given rows. In `sql` they are the table `given` with the columns a, b, c, …; it has no
+    parameters of its own, and must hold for each given row alone. `kinds` are PostgreSQL's names of the columns' types.
+    """
+    wanted = list(rows)
+    names = ", ".join("abcdefgh"[: len(kinds)])
+    if not is_sqlite(connection):
+        if wanted:
+            yield from postgres_sql.rows_for(connection, names, sql, tuple(kinds), wanted)
+        return
+    one = f"({', '.join('?' * len(kinds))})"
+    for some in chunks(wanted):
+        given = f"WITH given({names}) AS (VALUES {', '.join([one] * len(some))}) {sql}"
+        yield from sqlite_sql.fetch(connection, given, tuple(chain.from_iterable(some)))
+
+
+def _padded(values: Sequence[T]) -> list[T]:
+    """The values, the last of them repeated up to one of few lengths: so there are few statements, which stay prepared."""
+    size = next(size for size in _SIZES if size >= len(values))
+    return [*values, *repeat(values[-1], size - len(values))]
+
+
+def total(column: ColumnElement[Any]) -> ColumnElement[int]:
+    """The sum of an integer column, 0 over no rows, as an integer: PostgreSQL's sum of big integers is a decimal number."""
+    return cast(func.coalesce(func.sum(column), 0), BigInteger)
 
 
 def larger(one: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -115,6 +189,14 @@ def _upsert(table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rules
 @cache
 def _select(table: Table, columns: tuple[str, ...], key: str, count: int, where: tuple[str, ...]) -> str:
     tests = [f"{_quoted(name)} = ?" for name in where] + [f"{_quoted(key)} IN ({', '.join('?' * count)})"]
+    names = ", ".join(map(_quoted, columns))
+    return f"SELECT {names} FROM {_quoted(table.name)} WHERE {' AND '.join(tests)}"  # noqa: S608  names of ours
+
+
+@cache
+def _select_pairs(table: Table, columns: tuple[str, ...], keys: tuple[str, str], count: int, where: tuple[str, ...]) -> str:
+    pairs = f"({', '.join(map(_quoted, keys))}) IN (VALUES {', '.join(['(?, ?)'] * count)})"
+    tests = [f"{_quoted(name)} = ?" for name in where] + [pairs]
     names = ", ".join(map(_quoted, columns))
     return f"SELECT {names} FROM {_quoted(table.name)} WHERE {' AND '.join(tests)}"  # noqa: S608  names of ours
 

@@ -23,9 +23,12 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 
 from store.errors import StorageBusy, StorageFull, StorageUnusable, StoreError
+from store.sqlite_sql import driver_of
 
 WAL_SAFE_FROM: Final = (3, 51, 3)
 PAGE_SIZE: Final = 16_384
+CACHE: Final = 16_000
+"""KiB of pages that a connection keeps: more than one append changes, so that none goes to the disk before the commit."""
 BUSY_TIMEOUT: Final = 30.0
 """Seconds that a connection waits for another's write lock."""
 
@@ -146,6 +149,7 @@ def _apply(connection: Any, *, wal: bool, patience: float) -> None:
     connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA secure_delete=ON")
+    connection.execute(f"PRAGMA cache_size={-CACHE}")
     # A file system without shared memory cannot do WAL: SQLite then answers with the mode that it kept.
     if wal and _journal_mode(connection, "wal", patience) == "wal":
         connection.execute("PRAGMA synchronous=FULL")
@@ -171,5 +175,6 @@ def _journal_mode(connection: Any, wanted: str, patience: float) -> str:
 
 def _begin(connection: Connection) -> None:
     query_only, begin = _BEGIN[connection.get_execution_options().get(_MODE, "plain")]
-    connection.exec_driver_sql(f"PRAGMA query_only={query_only}")
-    connection.exec_driver_sql(begin)
+    with driver_of(connection, begin) as driver:
+        driver.execute(f"PRAGMA query_only={query_only}")
+        driver.execute(begin)

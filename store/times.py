@@ -18,6 +18,8 @@ MAX_TIME: Final = 253_402_300_799_999_999
 
 _EPOCH: Final = datetime(1970, 1, 1)  # naive on purpose: everything here is UTC
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_MICROSECOND: Final = timedelta(microseconds=1)
+_WRITTEN: Final = len("2026-11-24T22:39:04.123456Z")
 _LONGEST: Final = 64
 _RFC3339: Final = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt]([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?(?:[Zz]|([+-])([0-9]{2}):([0-9]{2}))"
@@ -45,6 +47,8 @@ def parse_time(text: str) -> int:
     Digits beyond the sixth are cut off, never rounded up into the future. Raises InvalidTime for anything else, for a leap
     second (it has no place on this scale) and outside 1970..9999.
     """
+    if len(text) == _WRITTEN and (micros := _parse_written(text)) is not None:
+        return micros
     found = _RFC3339.fullmatch(text) if len(text) <= _LONGEST else None
     if found is None:
         raise InvalidTime(f"not an RFC 3339 time with an offset: {text[:_LONGEST]!r} (expected e.g. 2026-11-24T22:39:04Z)")
@@ -65,6 +69,17 @@ def parse_time(text: str) -> int:
     if not 0 <= micros <= MAX_TIME:
         raise InvalidTime(f"time out of range: {text!r} is not within the years 1970 to 9999")
     return micros
+
+
+def _parse_written(text: str) -> int | None:
+    """A time as `format_time` writes it, which is most of what is read; None for any other text."""
+    try:
+        moment = datetime.fromisoformat(text[:-1])
+    except ValueError:
+        return None
+    if moment < _EPOCH or moment.isoformat(timespec="microseconds") + "Z" != text:
+        return None
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _offset(text: str, sign: str, hour: str, minute: str) -> int:

@@ -7,19 +7,22 @@ rows that stand and the inputs, so that it can be folded again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, func, or_, select, true, tuple_
+from sqlalchemy import Connection, func, select
 
 from store import schema
 from store.active import ActiveSet
 from store.changes import ControlView, FindingKey, FindingView, Input, PartView, Stretch, View
-from store.changes import Row as Standing
+from store.history import STATES, Base, Histories, read_bases, read_inputs, read_matched
 from store.names import Names
 from store.records import HOUR, ControlState, State, Verdict, WindowState
-from store.sql import chunks
+from store.sql import fetch, find_pairs, find_rows
+
+_WAITS: Final = "SELECT source, max(registered_at) FROM attempt WHERE state = ? GROUP BY source"
+_STRETCH: Final = ("part_id", "start", "end", "held", "joins", "bridge", "idx")
 
 
 @dataclass(slots=True)
@@ -38,49 +41,9 @@ class Wanted:
         self.floors[key] = min(floor, self.floors.get(key, floor))
 
 
-def want_coverage(connection: Connection, names: Names, active: ActiveSet, changed: Mapping[int, int], wanted: Wanted) -> None:
-    """New coverage touches the part's silences and the findings that it may close, or that closed after it begins."""
-    part, kinds = schema.part, schema.part_type
-    for part_id, start in changed.items():
-        row = connection.execute(select(part).where(part.c.id == part_id)).one()
-        types = frozenset(connection.execute(select(kinds.c.type).where(kinds.c.part_id == part_id)).scalars())
-        subject = silence_subject(row.source, row.part)
-        for mapping in active.silences(types):
-            wanted.silences[mapping, names.handle(subject)] = part_id
-        floor = max(0, start - _lateness(connection, row.source))
-        for key in _touched(connection, part_id, start, floor):
-            if active.holds(key[0], False) and active.mappings[key[0]].record.finding == "not-satisfied":
-                wanted.fold_from(key, floor)
-
-
-def _touched(connection: Connection, part_id: int, start: int, floor: int) -> list[FindingKey]:
-    """Findings that coverage of a part from delivery `start` on may close, or that say something of the time since `floor`.
-
-    A finding is of the part of its last match; what matched in this part before that counts too. What fills a hole comes on top
-    of what is covered behind it: it brings `quiet_at` forward by as much as it can hold.
-    """
-    finding, coverage, tag = schema.finding, schema.coverage, schema.tag
-    end = connection.execute(select(func.max(coverage.c.end)).where(coverage.c.part_id == part_id)).scalar() or 0
-    is_open = finding.c.state == State.NOT_SATISFIED.value
-    since = or_(finding.c.row_time >= floor, and_(is_open, finding.c.input_time >= floor))
-    here = and_(finding.c.part_id == part_id, or_(since, and_(is_open, finding.c.quiet_at <= end + (end - start))))
-    matched = and_(tag.c.verdict == Verdict.MATCHED.value, tag.c.part_id == part_id)
-    of = and_(tag.c.mapping == finding.c.mapping, tag.c.subject == finding.c.subject)
-    others = select(schema.part.c.id).where(schema.part.c.id != part_id)
-    there = and_(finding.c.part_id.in_(others), since, select(tag.c.idx).where(of, matched).exists())
-    query = select(finding.c.mapping, finding.c.subject).where(finding.c.silence.is_(False))
-    rows = [*connection.execute(query.where(here)), *connection.execute(query.where(there))]
-    return [(row.mapping, bytes(row.subject)) for row in rows]
-
-
 def silence_subject(source: str, part: str) -> str:
     """The name of a part as the subject of silences."""
     return f"{source}/{part}"
-
-
-def _lateness(connection: Connection, source: str) -> int:
-    table = schema.source
-    return connection.execute(select(table.c.lateness).where(table.c.name == source)).scalar_one_or_none() or HOUR
 
 
 def load_view(connection: Connection, names: Names, active: ActiveSet, now: int, wanted: Wanted) -> View:
@@ -90,15 +53,11 @@ def load_view(connection: Connection, names: Names, active: ActiveSet, now: int,
         for key, floor in _orphans(connection, active).items():
             wanted.fold_from(key, max(now, floor))
             keys.add(key)
-    present = _presents(connection, sorted(keys))
-    findings = []
-    for key in sorted(keys):
-        row = present.get(key)
-        if key in wanted.silences or (row is not None and row.silence and active.holds(key[0], True)):
-            part_id = wanted.silences.get(key, row.part_id if row is not None else 0)
-            findings.append(_silence(connection, key, row, part_id, active))
-        else:
-            findings.append(_finding(connection, key, row, wanted, active))
+    present = _presents(connection, keys)
+    silent = {k for k in keys if k in wanted.silences or (k in present and present[k].silence and active.holds(k[0], True))}
+    findings = _findings(connection, sorted(keys - silent), present, wanted, active)
+    findings += [_silence(connection, key, present.get(key), wanted, active) for key in sorted(silent)]
+    findings.sort(key=lambda f: (f.mapping, f.subject))
     part_ids = {f.part_id for f in findings} | {i.part_id for f in findings for i in f.inputs}
     part_ids |= {f.matched.part_id for f in findings if f.matched is not None} | set(wanted.baselines)
     parts = _parts(connection, part_ids, wanted)
@@ -132,68 +91,112 @@ def _orphans(connection: Connection, active: ActiveSet) -> dict[FindingKey, int]
     return keys
 
 
-def _presents(connection: Connection, keys: Sequence[FindingKey]) -> dict[FindingKey, Row[Any]]:
-    table = schema.finding
-    found: dict[FindingKey, Row[Any]] = {}
-    for some in chunks(keys, 200):
-        for row in connection.execute(select(table).where(tuple_(table.c.mapping, table.c.subject).in_(some))):
-            found[row.mapping, bytes(row.subject)] = row
-    return found
+class _Present(NamedTuple):
+    """A row of the finding table."""
+
+    mapping: str
+    subject: bytes
+    part_id: int
+    silence: bool
+    state: str
+    since: int
+    row_time: int
+    input_time: int
+    matched_at: int | None
+    matched_fresh: int | None
+    errors: int
 
 
-def _finding(connection: Connection, key: FindingKey, row: Row[Any] | None, wanted: Wanted, active: ActiveSet) -> FindingView:
-    new = tuple(wanted.inputs.get(key, ()))
-    floors = [i.event_time for i in new] + ([wanted.floors[key]] if key in wanted.floors else [])
-    floor = min(floors, default=0)
-    errors = sum(1 for i in new if i.verdict is Verdict.ERROR)
-    if row is not None and floor > row.row_time and floor > row.input_time:
-        matched = None
-        if row.matched_at is not None:
-            matched = Input(row.matched_at, -1, Verdict.MATCHED, row.part_id, row.matched_fresh)
-        base: State | None = State(row.state)
-        since: int = row.since
-        rows: tuple[Standing, ...] = ()
-        inputs = new
-    else:
+def _presents(connection: Connection, keys: Iterable[FindingKey]) -> dict[FindingKey, _Present]:
+    rows = map(_Present._make, find_pairs(connection, schema.finding, _Present._fields, ("mapping", "subject"), sorted(keys)))
+    return {(row.mapping, bytes(row.subject)): row for row in rows}
+
+
+def _findings(
+    connection: Connection,
+    keys: Sequence[FindingKey],
+    present: Mapping[FindingKey, _Present],
+    wanted: Wanted,
+    active: ActiveSet,
+) -> list[FindingView]:
+    """Findings in order need their present row; those that the batch reaches into the past of, their history from there on."""
+    floors: dict[FindingKey, int] = {}
+    late: dict[str, dict[FindingKey, int]] = {"inputs": {}, "matched": {}, "bases": {}}
+    for key in keys:
+        times = [i.event_time for i in wanted.inputs.get(key, ())]
+        floor = floors[key] = min(times if key not in wanted.floors else [*times, wanted.floors[key]], default=0)
+        row = present.get(key)
+        if row is not None and floor > row.row_time and floor > row.input_time:
+            continue
+        late["inputs"][key] = floor
+        if row is not None and floor <= row.row_time:
+            late["bases"][key] = floor
         # Where nothing stands yet no row was ever written, but an `until` may have come before its match.
-        base, since, rows = _rows(connection, key, floor) if row is not None else (None, 0, ())
-        matched, inputs = _inputs(connection, key, floor, active)
+        if row is None or row.matched_at is None or row.matched_at >= floor or floor <= row.row_time:
+            late["matched"][key] = floor
+    histories = Histories()
+    read_inputs(connection, late["inputs"], histories)
+    read_matched(connection, active, late["matched"], histories)
+    read_bases(connection, late["bases"], histories)
+    return [_finding(key, present.get(key), floors[key], late["matched"], histories, wanted) for key in keys]
+
+
+def _finding(
+    key: FindingKey,
+    row: _Present | None,
+    floor: int,
+    unsure: Container[FindingKey],
+    histories: Histories,
+    wanted: Wanted,
+) -> FindingView:
+    new = wanted.inputs.get(key, ())
+    inputs = tuple(sorted(histories.inputs.get(key, new), key=lambda i: (i.event_time, i.idx)))
+    matched = histories.matched.get(key)
+    if row is not None and key not in unsure and row.matched_at is not None:
+        fresh = row.matched_fresh if row.matched_fresh is not None else row.matched_at
+        matched = Input(row.matched_at, -1, Verdict.MATCHED, row.part_id, fresh)
+    base = histories.bases.get(key)
+    if base is None:
+        base = Base(STATES[row.state], row.since) if row is not None else Base()
     return FindingView(
         mapping=key[0],
         subject=key[1],
         part_id=row.part_id if row is not None else inputs[-1].part_id,
-        silence=row is not None and row.silence,  # one whose mapping keeps silent now
+        silence=row is not None and bool(row.silence),  # one whose mapping keeps silent now
         floor=floor,
-        base=base,
+        base=base.state,
         matched=matched,
-        rows=rows,
+        rows=base.rows,
         inputs=inputs,
-        errors=errors + (row.errors if row is not None else 0),
+        errors=sum(i.verdict is Verdict.ERROR for i in new) + (row.errors if row is not None else 0),
         row_time=row.row_time if row is not None else 0,
-        since=since,
-        state=State(row.state) if row is not None else None,
+        since=base.since,
+        state=STATES[row.state] if row is not None else None,
     )
 
 
-def _silence(connection: Connection, key: FindingKey, row: Row[Any] | None, part_id: int, active: ActiveSet) -> FindingView:
+def _silence(connection: Connection, key: FindingKey, row: _Present | None, wanted: Wanted, active: ActiveSet) -> FindingView:
+    part_id = wanted.silences.get(key, row.part_id if row is not None else 0)
     held = active.mappings[key[0]]
     row_time = row.row_time if row is not None else 0
     floor = silence_floor(connection, part_id, held.held, held.record.max_age, row_time)
-    base, since, rows = _rows(connection, key, floor)
+    histories = Histories()
+    read_bases(connection, {key: floor}, histories)
+    base = histories.bases[key]
     return FindingView(
         mapping=key[0],
         subject=key[1],
         part_id=part_id,
         silence=True,
         floor=floor,
-        base=base,
+        base=base.state,
         matched=None,
-        rows=rows,
+        rows=base.rows,
         inputs=(),
         errors=0,
-        row_time=row.row_time if row is not None else 0,
-        since=since,
-        state=State(row.state) if row is not None else None,
+        row_time=row_time,
+        since=base.since,
+        state=STATES[row.state] if row is not None else None,
     )
 
 
@@ -212,108 +215,38 @@ def silence_floor(connection: Connection, part_id: int, held: int, max_age: int,
     return min(start, end + max_age) if end is not None else start
 
 
-def _where(table: Any, key: FindingKey) -> ColumnElement[bool]:
-    return and_(table.c.mapping == key[0], table.c.subject == key[1])
-
-
-def _rows(connection: Connection, key: FindingKey, floor: int) -> tuple[State | None, int, tuple[Standing, ...]]:
-    """The state that stands just before `floor` and since when, and the rows from there on."""
-    table = schema.finding_row
-    past = select(table.c.event_time, table.c.idx, table.c.state).where(_where(table, key), table.c.event_time < floor)
-    newest = (table.c.event_time.desc(), table.c.idx.desc())
-    base = connection.execute(past.order_by(*newest).limit(1)).one_or_none()
-    since = base.event_time if base is not None else 0
-    if base is not None:
-        since = _since(connection.execute(past.order_by(*newest)), base.state)
-    rows = connection.execute(
-        select(table.c.event_time, table.c.idx, table.c.state).where(_where(table, key), table.c.event_time >= floor)
-    )
-    standing = tuple(Standing(r.event_time, r.idx, State(r.state)) for r in rows)
-    return State(base.state) if base is not None else None, since, standing
-
-
-def _since(rows: Iterable[Row[Any]], state: str) -> int:
-    """Begin of the last run of rows that say `state`; rows come newest first, and at one time only the first of them stands."""
-    since, seen = 0, -1
-    for row in rows:
-        if row.event_time == seen:
-            continue
-        if row.state != state:
-            break
-        since = seen = row.event_time
-    return since
-
-
-def _inputs(connection: Connection, key: FindingKey, floor: int, active: ActiveSet) -> tuple[Input | None, tuple[Input, ...]]:
-    """The last match before `floor`, and every input since (this batch's own are among them: their tags are written).
-
-    A match that says satisfied counts only where it was fresh at its own time.
-    """
-    table, part, held = schema.tag, schema.part, active.mappings.get(key[0])
-    fresh: ColumnElement[bool] = true()
-    if held is not None and held.record.finding == "satisfied":
-        fresh = table.c.fresh_at + held.record.max_age > table.c.event_time
-    newest = (table.c.event_time, table.c.fresh_at, part.c.source, part.c.part, table.c.idx)
-    last = connection.execute(
-        select(table)
-        .join(part, part.c.id == table.c.part_id)
-        .where(_where(table, key), table.c.event_time < floor, table.c.verdict == Verdict.MATCHED.value, fresh)
-        .order_by(*(column.desc() for column in newest))
-        .limit(1)
-    ).one_or_none()
-    rows = connection.execute(select(table).where(_where(table, key), table.c.event_time >= floor))
-    return (_input(last) if last is not None else None, tuple(_input(row) for row in rows))
-
-
-def _input(row: Row[Any]) -> Input:
-    return Input(row.event_time, row.idx, Verdict(row.verdict), row.part_id, row.fresh_at)
-
-
 def _parts(connection: Connection, part_ids: Iterable[int], wanted: Wanted) -> dict[int, PartView]:
-    attempt, part, coverage, source = schema.attempt, schema.part, schema.coverage, schema.source
-    waits: dict[str, int] = {
-        row[0]: row[1]
-        for row in connection.execute(
-            select(attempt.c.source, func.max(attempt.c.registered_at))
-            .where(attempt.c.state == WindowState.OPEN.value)
-            .group_by(attempt.c.source)
-        )
-    }
-    lateness: dict[str, int] = {r.name: r.lateness for r in connection.execute(select(source.c.name, source.c.lateness))}
+    waits: dict[str, int] = dict(fetch(connection, _WAITS, WindowState.OPEN.value))
+    lateness: dict[str, int] = dict(fetch(connection, "SELECT name, lateness FROM source"))
     stretches: dict[int, list[Stretch]] = defaultdict(list)
     ids = sorted(set(part_ids))
-    for some in chunks(ids):
-        for row in connection.execute(select(coverage).where(coverage.c.part_id.in_(some))):
-            stretches[row.part_id].append(Stretch(row.start, row.end, row.held, row.joins, row.bridge, row.idx))
+    for part_id, *stretch in find_rows(connection, schema.coverage, _STRETCH, "part_id", ids):
+        stretches[part_id].append(Stretch(*stretch))
     parts = {}
-    for some in chunks(ids):
-        for row in connection.execute(select(part).where(part.c.id.in_(some))):
-            ends = wanted.baselines.get(row.id)
-            parts[row.id] = PartView(
-                part_id=row.id,
-                source=row.source,
-                part=row.part,
-                lateness=lateness.get(row.source, HOUR),
-                stretches=tuple(stretches[row.id]),
-                waits_until=waits.get(row.source),
-                baseline=row.baseline_idx is None or ends is not None,
-                digest_only=row.source in wanted.digest_sources,
-                baseline_idx=ends,
-            )
+    for id_, name, part, baseline_idx in find_rows(connection, schema.part, ("id", "source", "part", "baseline_idx"), "id", ids):
+        ends = wanted.baselines.get(id_)
+        parts[id_] = PartView(
+            part_id=id_,
+            source=name,
+            part=part,
+            lateness=lateness.get(name, HOUR),
+            stretches=tuple(stretches[id_]),
+            waits_until=waits.get(name),
+            baseline=baseline_idx is None or ends is not None,
+            digest_only=name in wanted.digest_sources,
+            baseline_idx=ends,
+        )
     return parts
 
 
 def _tallies(connection: Connection, active: ActiveSet, controls: set[str] | None) -> dict[str, dict[State, int]]:
-    table = schema.tally
     voices = {m for control, ids in active.voices.items() if controls is None or control in controls for m in ids}
     tallies: dict[str, dict[State, int]] = defaultdict(dict)
-    for some in chunks(sorted(voices)):
-        for row in connection.execute(select(table).where(table.c.mapping.in_(some))):
-            tallies[row.mapping][State(row.state)] = row.n
+    for mapping, state, n in find_rows(connection, schema.tally, ("mapping", "state", "n"), "mapping", sorted(voices)):
+        tallies[mapping][STATES[state]] = n
     return tallies
 
 
 def _controls(connection: Connection, wanted: set[str] | None) -> dict[str, ControlView]:
-    table = schema.control
-    rows = connection.execute(select(table)).all()
-    return {row.id: ControlView(row.id, ControlState(row.state), row.since) for row in rows if wanted is None or row.id in wanted}
+    rows = fetch(connection, "SELECT id, state, since FROM control")
+    return {id_: ControlView(id_, ControlState(state), since) for id_, state, since in rows if wanted is None or id_ in wanted}

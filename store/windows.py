@@ -17,7 +17,7 @@ from store import schema
 from store.entries import canonical, committed, counts_json, window_fields
 from store.names import Names
 from store.records import Counts, Cover, DriftRow, Judged, WindowRecord, WindowState
-from store.sql import chunks, insert, upsert
+from store.sql import chunks, find_rows, insert, upsert
 from store.times import format_time
 from store.writer import EntryWriter
 
@@ -54,43 +54,59 @@ def record_windows(connection: Connection, windows: Iterable[Judged]) -> list[st
 def note_sets(connection: Connection, attempts: Iterable[str], digest: str, set_idx: int) -> None:
     """Remember under which mapping sets the events of these attempts were processed. What is settled is history."""
     table = schema.attempt
-    for some in chunks(sorted(set(attempts))):
-        query = select(table.c.id, table.c.held, table.c.sets)
-        for row in connection.execute(query.where(table.c.id.in_(some), table.c.state == WindowState.OPEN.value)).all():
-            sets = row.sets.split()
-            if digest not in sets or row.held is None:
-                values = {"held": min(set_idx, row.held if row.held is not None else set_idx)}
-                values["sets"] = " ".join([*sets, digest]) if digest not in sets else row.sets
-                connection.execute(update(table).where(table.c.id == row.id).values(**values))
+    columns, is_open = ("id", "held", "sets"), {"state": WindowState.OPEN.value}
+    for id_, held, named in list(find_rows(connection, table, columns, "id", sorted(set(attempts)), is_open)):
+        sets = named.split()
+        if digest not in sets or held is None:
+            values = {"held": min(set_idx, held if held is not None else set_idx)}
+            values["sets"] = " ".join([*sets, digest]) if digest not in sets else named
+            connection.execute(update(table).where(table.c.id == id_).values(**values))
 
 
-def settle(writer: EntryWriter, names: Names, attempts: Iterable[str], digest: str, set_idx: int) -> Closed:
-    """Close or give up those of `attempts` for which it is time."""
+def settle(writer: EntryWriter, names: Names, attempts: Iterable[str], digest: str, set_idx: int, wall: int) -> Closed:
+    """Close or give up those of `attempts` for which it is time. `wall`: the clock that deadlines were set by.
+
+    It is not the writer's, which stands still for a day where the clock was a day ahead once: by it all would be late.
+    """
     connection, table = writer.connection, schema.attempt
     closed = Closed()
-    positions: dict[int, int] = {
-        row.partition: row.position for row in connection.execute(select(schema.position.c.partition, schema.position.c.position))
-    }
-    for some in chunks(sorted(set(attempts))):
-        query = select(table).where(table.c.id.in_(some), table.c.state == WindowState.OPEN.value)
+    columns, is_open = ("id", "finished", "deadline"), {"state": WindowState.OPEN.value}
+    found = find_rows(connection, table, columns, "id", sorted(set(attempts)), is_open)
+    ripe = [id_ for id_, finished, deadline in found if finished or deadline <= wall]
+    for some in chunks(ripe):
+        query = select(table).where(table.c.id.in_(some))
+        positions = _positions(connection)
         for row in connection.execute(query.order_by(table.c.registered_at, table.c.asked_to, table.c.id)).all():
-            _settle(writer, names, row, positions, (digest, set_idx), closed)
+            _settle(writer, names, row, positions, (digest, set_idx), wall, closed)
     return closed
 
 
+def _positions(connection: Connection) -> dict[int, int]:
+    table = schema.position
+    return {row.partition: row.position for row in connection.execute(select(table.c.partition, table.c.position))}
+
+
 def _settle(
-    writer: EntryWriter, names: Names, row: Row[Any], positions: Mapping[int, int], current: tuple[str, int], closed: Closed
+    writer: EntryWriter,
+    names: Names,
+    row: Row[Any],
+    positions: Mapping[int, int],
+    current: tuple[str, int],
+    wall: int,
+    closed: Closed,
 ) -> None:
     counted = _counted(writer.connection, row.id)
     if row.record is None or not row.finished:
-        if row.deadline <= writer.now:
+        if row.deadline <= wall:
             _abandon(writer, row, sum(counted.values(), Counts()), "no record of it came in time", closed)
         return
     record = msgspec.json.decode(row.record, type=WindowRecord)
     expected = {partition: n for partition, n in record.published if n}
+    if not all(positions.get(partition, 0) > offset for partition, offset in record.offsets):
+        return  # what was delivered twice would make up the number before all is there
     if {p: c.collected for p, c in counted.items() if c.collected} == expected:
         _close(writer, names, row, record, sum(counted.values(), Counts()), current, closed)
-    elif all(positions.get(partition, 0) > offset for partition, offset in record.offsets):
+    else:
         total = sum(counted.values(), Counts())
         reason = f"{total.collected} of its {sum(expected.values())} events arrived"
         _abandon(writer, row, total, reason, closed)

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, select
 
 from store import schema
 from store.blocks import Packed, Ref, pack_blocks
+from store.draft import Draft
+from store.engine import lock_row
 from store.entries import Committed, encode
 from store.errors import StorageUnusable, VerificationError
-from store.sql import insert, insert_rows, upsert
+from store.sql import change, fetch, insert_rows, upsert_rows
 from store.tiles import append_leaves, leaf_hash
 from store.times import format_time
+
+_COLUMNS: Final = (
+    *("idx", "type", "recorded_at", "metadata", "leaf"),
+    *(f"{part}_{column}" for part in ("detail", "payload") for column in ("salt", "block", "offset", "length")),
+)
+_HEAD: Final = select(schema.head)
+_MOVE: Final = "UPDATE head SET size = ?, root = ?, recorded_at = ?, appends = ? WHERE size = ?"
+_NOWHERE: Final = (None, None, None, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head row: the log's size and root, the last recorded_at, the active mapping set and the index of its entry."""
+    """The head row: the log's size and root, the last recorded_at, the active mapping set and the index of its entry.
+
+    `appends` counts appends: where it is unchanged, so is everything that only appends change.
+    """
 
     size: int
     root: bytes
     recorded_at: int
     mapping_set: str
     set_idx: int
+    appends: int = 0
 
 
 class SqlTiles:
@@ -36,17 +50,17 @@ class SqlTiles:
 
     def tile(self, level: int, index: int) -> bytes:
         """The hashes of a tile. Raises VerificationError when it is not stored."""
-        table = schema.tile
-        query = select(table.c.data).where(table.c.level == level, table.c.idx == index)
-        data = self._connection.execute(query).scalar_one_or_none()
-        if data is None:
+        rows = fetch(self._connection, "SELECT data FROM tile WHERE level = ? AND idx = ?", level, index)
+        if not rows:
             raise VerificationError(f"tile {level}/{index} is missing", index=index << (8 * (level + 1)))
-        return bytes(data)
+        return bytes(rows[0][0])
 
 
-@dataclass(slots=True)
-class _Pending:
-    row: dict[str, Any]
+class _Pending(NamedTuple):
+    idx: int
+    kind: str
+    data: bytes
+    leaf: bytes
     parts: tuple[Committed | None, Committed | None]
     refs: tuple[Ref | None, Ref | None] | None
 
@@ -61,9 +75,11 @@ class EntryWriter:
     pending: list[_Pending] = field(default_factory=list)
     packed: Packed = field(default_factory=lambda: Packed((), ()))
     size: int = 0
+    _now_text: bytes = b""
 
     def __post_init__(self) -> None:
         self.size = self.head.size
+        self._now_text = format_time(self.now).encode()
 
     def add(
         self,
@@ -74,27 +90,38 @@ class EntryWriter:
         fields: Mapping[str, Any],
         detail: Committed | None = None,
         payload: Committed | None = None,
-        refs: tuple[Ref | None, Ref | None] | None = None,
     ) -> int:
-        """Add one entry and return its index. `refs` name pieces of blocks given to `use_blocks`; without, blocks are made."""
+        """Add one entry and return its index."""
         entry: dict[str, Any] = {
             "v": 1,
             "type": kind,
             "source": source,
             "event_time": format_time(event_time),
             "collected_at": format_time(collected_at),
-            "recorded_at": format_time(self.now),
+            "recorded_at": self._now_text.decode(),
             **fields,
         }
         if detail is not None:
             entry["detail"] = detail.field()
         if payload is not None:
             entry["payload"] = payload.field()
-        data = encode(entry)
+        return self._add(kind, encode(entry), (detail, payload), None)
+
+    def add_draft(self, draft: Draft, refs: tuple[Ref, Ref] | None) -> int:
+        """Add a drafted entry, return its index. `refs` name pieces of blocks given to `use_blocks`; without, blocks are made."""
+        data = b"".join((draft.before, self._now_text, draft.after))
+        return self._add(draft.kind, data, (draft.detail, draft.payload), refs)
+
+    def _add(
+        self,
+        kind: str,
+        data: bytes,
+        parts: tuple[Committed | None, Committed | None],
+        refs: tuple[Ref | None, Ref | None] | None,
+    ) -> int:
         index = self.size
         self.size += 1
-        row = {"idx": index, "type": kind, "recorded_at": self.now, "metadata": data, "leaf": leaf_hash(data)}
-        self.pending.append(_Pending(row, (detail, payload), refs))
+        self.pending.append(_Pending(index, kind, data, leaf_hash(data), parts, refs))
         return index
 
     def use_blocks(self, packed: Packed) -> None:
@@ -105,9 +132,9 @@ class EntryWriter:
         """Write blocks, entries, tiles and the head row; returns the new root."""
         connection = self.connection
         if not self.pending:
-            connection.execute(update(schema.head).values(recorded_at=self.now))
+            change(connection, "UPDATE head SET recorded_at = ?, appends = ?", self.now, self.head.appends + 1)
             return self.head.root
-        first = (connection.execute(select(func.max(schema.block.c.id))).scalar() or 0) + 1
+        first = (fetch(connection, "SELECT max(id) FROM block")[0][0] or 0) + 1
         loose = [p for p in self.pending if p.refs is None]
         own = pack_blocks([[c.data for c in p.parts if c is not None] for p in loose])
         shift = len(self.packed.blocks)
@@ -115,40 +142,32 @@ class EntryWriter:
         rows = [(first + i, length, data) for i, (length, data) in enumerate(blocks)]
         insert_rows(connection, schema.block, ("id", "length", "data"), rows)
         refs = iter(Ref(r.block + shift, r.offset, r.length) for r in own.refs)
-        for item in loose:
-            item.refs = (next(refs) if item.parts[0] else None, next(refs) if item.parts[1] else None)
-        insert(connection, schema.entry, [_entry_row(p, first) for p in self.pending])
-        return self._extend([p.row["leaf"] for p in self.pending])
+        insert_rows(connection, schema.entry, _COLUMNS, [self._row(p, first, refs) for p in self.pending])
+        return self._extend([p.leaf for p in self.pending])
+
+    def _row(self, item: _Pending, first: int, loose: Iterator[Ref]) -> tuple[Any, ...]:
+        detail, payload = item.parts
+        refs = item.refs or (next(loose) if detail else None, next(loose) if payload else None)
+        places = (*_place(detail, refs[0], first), *_place(payload, refs[1], first))
+        return item.idx, item.kind, self.now, item.data, item.leaf, *places
 
     def _extend(self, leaves: Sequence[bytes]) -> bytes:
         extension = append_leaves(self.head.size, SqlTiles(self.connection), leaves)
-        rows = [{"level": level, "idx": index, "data": data} for (level, index), data in extension.tiles.items()]
-        upsert(self.connection, schema.tile, ["level", "idx"], rows, ["data"])
-        changed = self.connection.execute(
-            update(schema.head)
-            .where(schema.head.c.size == self.head.size)
-            .values(size=extension.size, root=extension.root, recorded_at=self.now)
-        )
-        if changed.rowcount != 1:
+        tiles = [(level, index, data) for (level, index), data in extension.tiles.items()]
+        upsert_rows(self.connection, schema.tile, ("level", "idx"), ("level", "idx", "data"), tiles, update=("data",))
+        values = (extension.size, extension.root, self.now, self.head.appends + 1)
+        if change(self.connection, _MOVE, *values, self.head.size) != 1:
             raise StorageUnusable("the head row moved while it was locked: two writers reached one log")
         return extension.root
 
 
-def _entry_row(item: _Pending, first: int) -> dict[str, Any]:
-    row = item.row
-    refs = item.refs or (None, None)
-    for name, part, ref in (("detail", item.parts[0], refs[0]), ("payload", item.parts[1], refs[1])):
-        row[f"{name}_salt"] = part.salt if part is not None else None
-        row[f"{name}_block"] = ref.block + first if ref is not None else None
-        row[f"{name}_offset"] = ref.offset if ref is not None else None
-        row[f"{name}_length"] = ref.length if ref is not None else None
-    return row
+def _place(part: Committed | None, ref: Ref | None, first: int) -> tuple[Any, ...]:
+    return _NOWHERE if part is None or ref is None else (part.salt, ref.block + first, ref.offset, ref.length)
 
 
 def read_head(connection: Connection, *, lock: bool = False) -> Head:
     """The head row; with `lock`, it stays ours until the transaction ends."""
-    query = select(schema.head)
-    if lock:
-        query = query.with_for_update()
-    row = connection.execute(query).one()
-    return Head(row.size, bytes(row.root), row.recorded_at, row.mapping_set, row.set_idx)
+    row = lock_row(connection, _HEAD) if lock else connection.execute(_HEAD).one()
+    if row is None:
+        raise StorageUnusable("the store has no head row: restore it from a backup")
+    return Head(row.size, bytes(row.root), row.recorded_at, row.mapping_set, row.set_idx, row.appends)

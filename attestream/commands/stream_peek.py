@@ -17,9 +17,7 @@ def stream_peek(config: Config = None, limit: Limit = 10) -> None:
     """
     with opened(load(config)) as parts:
         positions = Positions(parts.store.engine).all()
-        consumer = parts.stream.subscribe(lambda partition: (0, positions.get(partition, 0)), lambda _: None)
-        polled = consumer.poll(limit, 0.0)
-        consumer.close()
-    emit_lines(to_cloudevents(item.event) for item in polled.items[:limit])
-    if not polled.items:
+        found = parts.stream.look(positions, limit)
+    emit_lines(to_cloudevents(item.event) for item in found[:limit])
+    if not found:
         say("nothing waits in the stream")

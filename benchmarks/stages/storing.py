@@ -14,10 +14,10 @@ from benchmarks.measure import Measured, best, timed
 from benchmarks.sizes import Size
 from pipeline.posture import decide
 from store import schema
+from store.engine import reading
 from store.query import StoreQuery
 from store.records import Batch, Judged
 from store.reports import Moment
-from store.engine import reading
 
 BATCH = 1000
 GROWTH = 5

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from sigma.types import (
@@ -29,16 +27,18 @@ from sigma.types import (
 )
 
 from pipeline.rules.detection import ExactNumber
+from pipeline.rules.networks import inside
 from pipeline.rules.nodes import Atom, Node, Not, Pair, Test
 from pipeline.rules.problems import RulesError
 from pipeline.rules.regex import searcher
-from pipeline.rules.values import Real, fold, instant_of, is_number, number_of, same, text_of
+from pipeline.rules.specs import Compare, Network, Null, Number, Pattern, Text, Texts, There, TimePart
+from pipeline.rules.values import fold, instant_of, is_number, number_of, same, text_of
 from pipeline.rules.view import MISSING, FieldPath
 from pipeline.rules.wildcards import ANY, Part, matcher, parts_of, plain_text, shown
 
-Number = int | Decimal
+Exact = int | Decimal
 
-_COMPARE: Final[dict[CompareOperators, tuple[Callable[[Number, Number], bool], str]]] = {
+_COMPARE: Final[dict[CompareOperators, tuple[Callable[[Exact, Exact], bool], str]]] = {
     CompareOperators.LT: (operator.lt, "<"),
     CompareOperators.LTE: (operator.le, "<="),
     CompareOperators.GT: (operator.gt, ">"),
@@ -79,11 +79,12 @@ def node_of(value: SigmaType, target: Target) -> Node:
             return _number(value, target)
         case SigmaBool():
             word = "true" if value.boolean else "false"
-            return Atom(target.path, lambda v: (t := text_of(v)) is not None and fold(t) == word, word, frozenset({word}))
+            spec = Texts(frozenset({word}))
+            return Atom(target.path, lambda v: (t := text_of(v)) is not None and fold(t) == word, word, spec)
         case SigmaNull():
-            return Atom(target.path, lambda v: v is None or v is MISSING, "null")
+            return Atom(target.path, lambda v: v is None or v is MISSING, "null", Null())
         case SigmaExists():
-            there = Atom(target.path, lambda v: v is not MISSING, "there")
+            there = Atom(target.path, lambda v: v is not MISSING, "there", There())
             return there if value.exists else Not(there)
         case SigmaRegularExpression():
             return _regex(value, target)
@@ -111,8 +112,9 @@ def _text(value: SigmaString, target: Target) -> Node:
             return False
         return fits(text) or (number is not None and is_number(found) and number_of(found) == number)
 
-    exact = frozenset({fold(plain)}) if plain is not None and number is None and not cased else None
-    return Atom(target.path, test, shown(parts), exact)
+    if plain is not None and number is None and not cased:
+        return Atom(target.path, test, shown(parts), Texts(frozenset({fold(plain)})))
+    return Atom(target.path, test, shown(parts), Text(parts, cased, number))
 
 
 def _around(parts: tuple[Part, ...]) -> tuple[Part, ...]:
@@ -122,11 +124,12 @@ def _around(parts: tuple[Part, ...]) -> tuple[Part, ...]:
 
 
 def _number(value: SigmaNumber, target: Target) -> Node:
-    exact: Number = value.exact if isinstance(value, ExactNumber) else Decimal(str(value.number))
+    exact: Exact = value.exact if isinstance(value, ExactNumber) else Decimal(str(value.number))
     word = str(exact)
     if target.path is None:
-        return Atom(None, lambda v: (t := text_of(v)) is not None and word in t, f"*{word}*")
-    return Atom(target.path, lambda v: number_of(v) == exact, word)
+        digits = Text((ANY, word, ANY), cased=True)
+        return Atom(None, lambda v: (t := text_of(v)) is not None and word in t, f"*{word}*", digits)
+    return Atom(target.path, lambda v: number_of(v) == exact, word, Number(exact))
 
 
 def _regex(value: SigmaRegularExpression, target: Target) -> Node:
@@ -137,33 +140,14 @@ def _regex(value: SigmaRegularExpression, target: Target) -> Node:
         body = rf"\A{body}"
     if "endswith" in target.modifiers:
         body = rf"{body}\z"
-    found = searcher(f"(?{flags}){body}" if flags else body)
-    return Atom(target.path, lambda v: (t := text_of(v)) is not None and found(t), f"/{pattern}/{flags}")
+    whole = f"(?{flags}){body}" if flags else body
+    found = searcher(whole)
+    return Atom(target.path, lambda v: (t := text_of(v)) is not None and found(t), f"/{pattern}/{flags}", Pattern(whole))
 
 
 def _network(value: SigmaCIDRExpression, target: Target) -> Node:
     network = value.network
-    return Atom(target.path, lambda v: _inside(v, network), f"in {network}")
-
-
-def _inside(value: object, network: IPv4Network | IPv6Network) -> bool:
-    if not isinstance(value, str) or isinstance(value, Real) or len(value) > 64:
-        return False
-    address = _address(value)
-    if address is None:
-        return False
-    if isinstance(network, IPv4Network) and isinstance(address, IPv6Address) and address.ipv4_mapped:
-        return address.ipv4_mapped in network  # ::ffff:192.0.2.1 is the host 192.0.2.1
-    return address.version == network.version and address in network
-
-
-@lru_cache(maxsize=4096)
-def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """One address is asked about by every rule that names a network."""
-    try:
-        return ip_address(text)
-    except ValueError:
-        return None
+    return Atom(target.path, lambda v: inside(v, network), f"in {network}", Network(network))
 
 
 def _compare(value: SigmaCompareExpression, target: Target) -> Node:
@@ -172,14 +156,16 @@ def _compare(value: SigmaCompareExpression, target: Target) -> Node:
     holds, sign = _COMPARE[value.op]
     if isinstance(value.number, SigmaTimestampPart):
         return _time_part(value.number, target, holds, f"{sign} ")
-    limit: Number = value.number.exact if isinstance(value.number, ExactNumber) else Decimal(str(value.number.number))
-    return Atom(target.path, lambda v: (n := number_of(v)) is not None and holds(n, limit), f"{sign} {limit}")
+    limit: Exact = value.number.exact if isinstance(value.number, ExactNumber) else Decimal(str(value.number.number))
+    spec = Compare(sign, limit)
+    return Atom(target.path, lambda v: (n := number_of(v)) is not None and holds(n, limit), f"{sign} {limit}", spec)
 
 
-def _time_part(value: SigmaTimestampPart, target: Target, holds: Callable[[Number, Number], bool], sign: str) -> Node:
+def _time_part(value: SigmaTimestampPart, target: Target, holds: Callable[[Exact, Exact], bool], sign: str) -> Node:
     part, number = _TIME_PARTS[value.timestamp_part], int(value.number)
     want = f"{value.timestamp_part.name.lower()} {sign}{number}"
-    return Atom(target.path, lambda v: (time := instant_of(v)) is not None and holds(part(time), number), want)
+    spec = TimePart(value.timestamp_part, sign, number)
+    return Atom(target.path, lambda v: (time := instant_of(v)) is not None and holds(part(time), number), want, spec)
 
 
 def _field(value: SigmaFieldReference, target: Target) -> Node:
@@ -202,8 +188,13 @@ def _field(value: SigmaFieldReference, target: Target) -> Node:
     return Pair(target.path, FieldPath.of(value.field), test, f"the value of {value.field}")
 
 
+def exact_of(node: Node) -> frozenset[str] | None:
+    """Of an atom over a field that asks for exact texts and nothing else: these, folded."""
+    return node.spec.folded if isinstance(node, Atom) and node.path is not None and isinstance(node.spec, Texts) else None
+
+
 def one_of(atoms: list[Atom]) -> Atom:
     """One atom for several exact ones over the same field: a set look-up instead of a comparison each."""
-    wanted = frozenset().union(*(atom.exact or () for atom in atoms))
+    wanted = frozenset().union(*(exact_of(atom) or () for atom in atoms))
     test: Test = lambda v: (t := text_of(v)) is not None and fold(t) in wanted  # noqa: E731
-    return Atom(atoms[0].path, test, " or ".join(atom.want for atom in atoms), wanted)
+    return Atom(atoms[0].path, test, " or ".join(atom.want for atom in atoms), Texts(wanted))

@@ -18,7 +18,7 @@ from sigma.modifiers import reverse_modifier_mapping
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaDetections
 from sigma.types import SigmaExpansion, SigmaType
 
-from pipeline.rules.atoms import Target, node_of, one_of
+from pipeline.rules.atoms import Target, exact_of, node_of, one_of
 from pipeline.rules.detection import DetectionError, Names, build_selection
 from pipeline.rules.nodes import All, AnyOf, Atom, Node, Not
 from pipeline.rules.problems import RulesError, nearest
@@ -159,7 +159,7 @@ def _every(nodes: list[Node]) -> Node:
 
 def _any(nodes: list[Node]) -> Node:
     """Any of them, the exact texts among them as one set."""
-    exact = [node for node in nodes if isinstance(node, Atom) and node.exact is not None and node.path is not None]
+    exact = [node for node in nodes if isinstance(node, Atom) and exact_of(node) is not None]
     if len(exact) > 1:
         nodes = [one_of(exact), *(node for node in nodes if node not in exact)]
     return nodes[0] if len(nodes) == 1 else AnyOf(tuple(nodes))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from pipeline.rules.specs import Spec
 from pipeline.rules.view import FieldPath
 
 Test = Callable[[object], bool]
@@ -15,13 +16,13 @@ Test = Callable[[object], bool]
 class Atom:
     """True when any value at `path` fits `test`; without a path, any scalar in the event.
 
-    `want` says for people what fits. `exact` holds, where it is the whole truth, the folded texts that fit and no others.
+    `want` says for people what fits. `spec` says it as data; without one, only `test` knows, and it may raise.
     """
 
     path: FieldPath | None
     test: Test
     want: str
-    exact: frozenset[str] | None = None
+    spec: Spec | None = None
 
 
 @dataclass(frozen=True, slots=True)

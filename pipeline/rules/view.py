@@ -6,7 +6,7 @@ dots themselves (`labels."authorization.k8s.io/decision"`) tried, shortest first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -68,14 +68,16 @@ def _read(payload: dict[str, object], parts: tuple[str, ...]) -> Sequence[object
         if type(current) is not dict or part not in current:
             return _find(payload, parts, 0)
         current = current[part]
-    return _elements(current) if isinstance(current, list) else (current,)
+    return elements(current) if isinstance(current, list) else (current,)
 
 
 def _find(node: object, parts: tuple[str, ...], at: int) -> Sequence[object]:
-    if at == len(parts):
-        return _elements(node) if isinstance(node, list) else (node,)
     if isinstance(node, list):
-        return [value for element in node for value in _find(element, parts, at)] or _ABSENT
+        if at == len(parts):
+            return elements(node)
+        return [value for element in _flat(node, MISSING) for value in _find(element, parts, at)]
+    if at == len(parts):
+        return (node,)
     if not isinstance(node, dict):
         return _ABSENT
     for end in range(at + 1, len(parts) + 1):
@@ -87,22 +89,40 @@ def _find(node: object, parts: tuple[str, ...], at: int) -> Sequence[object]:
     return _ABSENT
 
 
-def _elements(values: list[object]) -> Sequence[object]:
-    flat: list[object] = []
-    for value in values:
-        if isinstance(value, list):
-            flat.extend(v for v in _elements(value) if v is not EMPTY)
+def elements(values: list[object]) -> Sequence[object]:
+    """The elements of a list, of lists in it too: at least one (EMPTY where there is none)."""
+    return [value for value in _flat(values, EMPTY) if value is not EMPTY] or (EMPTY,)
+
+
+def _flat(values: list[object], gap: Gap) -> Iterator[object]:
+    """What lists in lists hold, however deep; `gap` stands for each that is empty. No recursion: events choose the depth."""
+    above: list[Iterator[object]] = []
+    current = iter(values or (gap,))
+    while True:
+        for value in current:
+            if isinstance(value, list):
+                above.append(current)
+                current = iter(value or (gap,))
+                break
+            yield value
         else:
-            flat.append(value)
-    return flat or (EMPTY,)
+            if not above:
+                return
+            current = above.pop()
 
 
-def _gather(node: object, out: list[object]) -> None:
-    if isinstance(node, dict):
-        for value in node.values():
-            _gather(value, out)
-    elif isinstance(node, list):
-        for value in node:
-            _gather(value, out)
-    elif node is not None:
-        out.append(node)
+def _gather(payload: dict[str, object], out: list[object]) -> None:
+    above: list[Iterator[object]] = []
+    current: Iterator[object] = iter(payload.values())
+    while True:
+        for value in current:
+            if isinstance(value, dict | list):
+                above.append(current)
+                current = iter(value.values() if isinstance(value, dict) else value)
+                break
+            if value is not None:
+                out.append(value)
+        else:
+            if not above:
+                return
+            current = above.pop()

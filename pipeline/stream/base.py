@@ -1,7 +1,8 @@
 """The stream's contract. Nothing of a backend may leak through it; one test suite runs over every backend.
 
-A record of the stream is a *pack* (pipeline/event.py): up to 100 events of one partition. Offsets count records (packs) of a
-partition, from 0, without reuse. Positions ("the next offset to read") live in the store and move with the evidence.
+A record of the stream is a *pack* (pipeline/event.py), up to 100 events of one partition, or a single event where the backend
+writes such. Offsets number the records of a partition, from 0, without reuse; a backend may leave some out. Positions ("the next
+offset to read") live in the store and move with the evidence.
 """
 
 from __future__ import annotations
@@ -37,11 +38,29 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """A partition does not go on where its position stands: reading goes on at `end` instead of at `start`.
+
+    `end` > `start`: the records between were deleted before they were read. `end` < `start`: the partition ends before the
+    position, so what is still there is read again. `damaged`: the records between are there and cannot be read.
+    """
+
+    partition: int
+    start: int
+    end: int
+    damaged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Polled:
-    """Whole packs, in offset order per partition, and how far each partition's position moves when they are appended."""
+    """Whole packs, in offset order per partition, and how far each partition's position moves when they are appended.
+
+    Every gap is covered by an advance of its partition: whoever appends says so to people in the same transaction.
+    """
 
     items: tuple[Received, ...] = ()
     advances: tuple[Advance, ...] = ()
+    gaps: tuple[Gap, ...] = ()
 
 
 class Consumer(Protocol):
@@ -51,8 +70,9 @@ class Consumer(Protocol):
         """Return whole packs of about `limit` events (at least one pack if there is one), waiting at most `timeout` seconds.
 
         Each advance starts where the consumer's last one of that partition ended (or at the claimed position). A record that
-        cannot be decoded becomes one event of type `unreadable` (source "stream", id its SHA-256, payload its bytes) and
-        moves the position.
+        cannot be decoded becomes one event of type `unreadable` (source "stream", id its SHA-256, payload its bytes, of more
+        than 8 MiB the head) and moves the position. Partitions come and go between two polls where several consumers share them.
+        Raises StreamError.
         """
         ...
 
@@ -83,7 +103,11 @@ class Stream(Protocol):
         ...
 
     def subscribe(self, claim: Claim, release: Release) -> Consumer:
-        """Claim every partition that falls to this consumer and return it."""
+        """Claim every partition that falls to this consumer and return it. Raises StreamError."""
+        ...
+
+    def look(self, positions: Mapping[int, int], limit: int) -> tuple[Received, ...]:
+        """Return about `limit` events from these positions on (0 where none is given), claiming and moving nothing."""
         ...
 
     def ends(self) -> Mapping[int, int]:

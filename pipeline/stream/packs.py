@@ -15,6 +15,12 @@ from store.text import clean_attribute
 
 MAX_PACK_PAYLOAD: Final = 8 * 1024 * 1024
 """Bytes of payload after which a pack takes no further event; a larger event has a pack of its own."""
+MAX_POLL_PAYLOAD: Final = 32 * 1024 * 1024
+"""Bytes of payload after which a poll takes no further record."""
+MAX_KEPT: Final = 8 * 1024 * 1024
+"""Bytes up to which the whole of a record that cannot be decoded is kept."""
+HEAD: Final = 1024 * 1024
+"""Bytes kept of a larger one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +61,21 @@ def read_record(data: bytes, written_at: int) -> tuple[Event, ...]:
     try:
         return unpack(data)
     except CodecError:
-        digest = hashlib.sha256(data).hexdigest()
-        return (
-            Event(
-                source="stream",
-                id=digest,
-                type=UNREADABLE,
-                time=written_at,
-                payload=data,
-                collected_at=written_at,
-                media_type="application/octet-stream",
-            ),
-        )
+        return (unreadable(data, written_at),)
+
+
+def unreadable(data: bytes, written_at: int) -> Event:
+    """Return the event for a record that cannot be decoded: its bytes, or the head of many, named by the digest of all."""
+    media_type = "application/octet-stream"
+    return Event(
+        source="stream",
+        id=hashlib.sha256(data).hexdigest(),
+        type=UNREADABLE,
+        time=written_at,
+        payload=data if len(data) <= MAX_KEPT else data[:HEAD],
+        collected_at=written_at,
+        media_type=media_type if len(data) <= MAX_KEPT else f"{media_type}; part=head; size={len(data)}",
+    )
 
 
 def _slices(events: Sequence[Event]) -> Iterable[Sequence[Event]]:

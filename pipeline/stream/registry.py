@@ -8,10 +8,13 @@ from typing import Final
 
 from pipeline.errors import StreamError
 from pipeline.stream.base import Stream
+from pipeline.stream.kafka import KafkaStream
+from pipeline.stream.kafka_cluster import Cluster
+from pipeline.stream.options import StreamOptions
 from pipeline.stream.sqlite import SqliteStream
 
 
-def _sqlite(rest: str, folder: Path) -> Stream:
+def _sqlite(rest: str, folder: Path, _options: StreamOptions) -> Stream:
     """`sqlite` is stream.db in the folder; `sqlite:///relative.db` and `sqlite:////absolute.db` as everywhere."""
     if not rest:
         return SqliteStream(folder / "stream.db")
@@ -20,23 +23,24 @@ def _sqlite(rest: str, folder: Path) -> Stream:
     return SqliteStream(Path(rest[1:]))
 
 
-def _kafka(_rest: str, _folder: Path) -> Stream:
-    raise StreamError("stream.url: kafka:// is not in this version; use sqlite (the embedded stream)")
+def _kafka(rest: str, _folder: Path, options: StreamOptions) -> Stream:
+    return KafkaStream(Cluster.of(rest, options))
 
 
-BACKENDS: Final[Mapping[str, Callable[[str, Path], Stream]]] = {
+BACKENDS: Final[Mapping[str, Callable[[str, Path, StreamOptions], Stream]]] = {
     "sqlite": _sqlite,
     "kafka": _kafka,
 }
+_DEFAULTS: Final = StreamOptions()
 
 
-def open_stream(url: str, folder: Path) -> Stream:
-    """Open the stream that `url` names; `folder` is where an embedded one lives by default.
+def open_stream(url: str, folder: Path, options: StreamOptions = _DEFAULTS) -> Stream:
+    """Open the stream that `url` names; `folder` is where an embedded one lives by default, `options` are for the others.
 
-    Raises StreamError; its text never repeats the address, which may hold a password.
+    Raises StreamError; its text never repeats the address where it is not understood: it may hold a password.
     """
     scheme, _, rest = url.partition("://")
     backend = BACKENDS.get(scheme)
     if backend is None:
         raise StreamError(f"stream.url: no such kind of stream; there are: {', '.join(sorted(BACKENDS))}")
-    return backend(rest, folder)
+    return backend(rest, folder, options)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from pipeline.stream.base import Claim, Consumer, Published, Release
+from pipeline.stream.base import Claim, Consumer, Published, Received, Release
 from pipeline.stream.packs import records_by_partition
 from pipeline.stream.sqlite_consumer import SqliteConsumer
 from pipeline.stream.sqlite_file import StreamFile
@@ -46,6 +46,11 @@ class SqliteStream:
     def subscribe(self, claim: Claim, release: Release) -> Consumer:
         """Claim every partition, in order of number: all of them fall to whoever subscribed last."""
         return SqliteConsumer(self._file, self._written, claim, release)
+
+    def look(self, positions: Mapping[int, int], limit: int) -> tuple[Received, ...]:
+        """See base.Stream."""
+        consumer = self.subscribe(lambda partition: (0, positions.get(partition, 0)), lambda _partition: None)
+        return consumer.poll(limit, 0.0).items
 
     def ends(self) -> Mapping[int, int]:
         """The next offset to be written, by partition."""

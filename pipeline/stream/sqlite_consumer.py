@@ -11,14 +11,12 @@ from sqlalchemy import Connection
 
 from pipeline.errors import StreamError
 from pipeline.stream.base import Claim, Polled, Received, Release
-from pipeline.stream.packs import read_record
+from pipeline.stream.packs import MAX_POLL_PAYLOAD, read_record
 from pipeline.stream.sqlite_file import StreamFile
 from store.records import Advance, Event
 
 NAP: Final = 0.05
 """Seconds between two looks at the file while it has nothing: another process that publishes cannot wake this one."""
-MAX_POLL_PAYLOAD: Final = 32 * 1024 * 1024
-"""Bytes of payload after which a poll takes no further pack."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class World:
         )
         row = {"id": id_, "digest": "d", "held": 0, "active": True, "record": msgspec.json.encode(record)}
         with writing(self.engine) as connection:
-            connection.execute(upsert(schema.mapping, ["id"], ["record"]), row)
+            upsert(connection, schema.mapping, ["id"], row, ["record"])
 
     def finding(
         self,
@@ -79,14 +79,14 @@ class World:
         time, idx = START + int(at * MINUTE), self._entry({"cites": list(cites) or "due"})
         with writing(self.engine) as connection:
             full = name if name == account else f"{account}/{name}"
-            connection.execute(upsert(schema.handle, ["handle"], []), {"handle": subject, "name": full})
+            upsert(connection, schema.handle, ["handle"], {"handle": subject, "name": full})
             part = self._part(connection, source, f"{account}/eu-west-1")
             row = {"mapping": mapping, "subject": subject, "event_time": time, "idx": idx, "state": after}
             connection.execute(schema.finding_row.insert(), row)
             present = {"part_id": part, "silence": False, "since": time, "row_idx": idx, "row_time": time, "input_time": time}
             present |= {"mapping": mapping, "subject": subject, "state": after, "errors": 0}
             changed = ["state", "since", "row_idx", "row_time", "input_time"]
-            connection.execute(upsert(schema.finding, ["mapping", "subject"], changed), present)
+            upsert(connection, schema.finding, ["mapping", "subject"], present, changed)
         return self.drift(
             "finding",
             f"finding/{mapping}/{account}",
@@ -143,7 +143,7 @@ class World:
 
     def _part(self, connection: Any, source: str, part: str) -> int:
         table = schema.part
-        connection.execute(upsert(table, ["source", "part"], []), {"source": source, "part": part})
+        upsert(connection, table, ["source", "part"], {"source": source, "part": part})
         return int(connection.execute(select(table.c.id).where(table.c.source == source, table.c.part == part)).scalar_one())
 
     def _entry(self, fields: dict[str, Any]) -> int:

@@ -11,9 +11,11 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import SecretStr
 
 from attestream.errors import SettingsError
-from attestream.settings import MAX_FILE, Settings, load
+from attestream.settings import MAX_FILE, Settings, StreamSettings, load
+from store.records import DAY
 
 SOURCE = {"name": "trail", "type": "cloudtrail-files", "path": "/trail"}
 Write = Callable[[str], Path]
@@ -21,7 +23,22 @@ Write = Callable[[str], Path]
 # Every setting with a value that is not its default, and what is read from it.
 VALUES: Mapping[str, tuple[Any, Any]] = {
     "store.url": ("sqlite:////var/lib/attestream/store.db", "sqlite:////var/lib/attestream/store.db"),
+    "store.password": ("hunter1", SecretStr("hunter1")),
     "stream.url": ("sqlite:///other.db", "sqlite:///other.db"),
+    "stream.format": ("cloudevents", "cloudevents"),
+    "stream.partitions": (24, 24),
+    "stream.replication": (3, 3),
+    "stream.retention": ("3d", 3 * DAY),
+    "stream.group": ("mappers", "mappers"),
+    "stream.tls": (True, True),
+    "stream.ca_file": ("/etc/kafka/ca.pem", Path("/etc/kafka/ca.pem")),
+    "stream.cert_file": ("/etc/kafka/our.pem", Path("/etc/kafka/our.pem")),
+    "stream.key_file": ("/etc/kafka/our.key", Path("/etc/kafka/our.key")),
+    "stream.sasl": ("SCRAM-SHA-512", "SCRAM-SHA-512"),
+    "stream.username": ("attestream", "attestream"),
+    "stream.password": ("hunter2", SecretStr("hunter2")),
+    "stream.password_file": ("/run/secrets/kafka", Path("/run/secrets/kafka")),
+    "stream.token_file": ("/run/secrets/token", Path("/run/secrets/token")),
     "sources": ([SOURCE], (SOURCE,)),
     "mappings.paths": (["mine", "theirs/overlay.yaml"], (Path("mine"), Path("theirs/overlay.yaml"))),
     "mappings.builtin": (False, False),
@@ -113,6 +130,18 @@ def test_the_file_is_the_one_named_else_the_one_of_the_environment_else_of_the_w
     assert load(None, {}).signing.origin == "attestream"
 
 
+def test_a_password_in_the_url_is_taken_out_of_it(write: Write) -> None:
+    found = load(write("store: {url: 'postgresql://attestream:hunter%2F2@db.example.org/evidence?sslmode=verify-full'}"), {})
+    assert found.store.url == "postgresql://attestream@db.example.org/evidence?sslmode=verify-full"
+    assert found.store.secret == "hunter/2"
+    assert "hunter" not in repr(found)
+    assert found.folder == Path("attestream-data")
+    twice = "store: {url: 'postgresql://attestream:hunter2@db.example.org/evidence', password: hunter3}"
+    with pytest.raises(SettingsError, match="leave one of them out") as caught:
+        load(write(twice), {})
+    assert "hunter" not in str(caught.value)
+
+
 def test_an_empty_file_sets_nothing(write: Write) -> None:
     assert load(write("# nothing\n"), {}) == Settings()
 
@@ -131,6 +160,43 @@ def test_a_variable_ending_in_file_reads_the_value_from_there(tmp_path: Path, wr
 
 def test_key_file_is_a_path_and_not_a_value_in_a_file(write: Write) -> None:
     assert load(write(""), {"ATTESTREAM_SIGNING__KEY_FILE": "/keys/a"}).key_file == Path("/keys/a")
+
+
+def test_files_of_the_stream_are_paths_and_its_address_may_stand_in_a_file(tmp_path: Path, write: Write) -> None:
+    address = tmp_path / "address"
+    address.write_text("kafka://broker:9092/events\n", encoding="utf-8")
+    given = {"ATTESTREAM_STREAM__PASSWORD_FILE": "/run/secrets/kafka", "ATTESTREAM_STREAM__URL_FILE": str(address)}
+    found = load(write(""), given).stream
+    assert (found.password_file, found.url) == (Path("/run/secrets/kafka"), "kafka://broker:9092/events")
+
+
+def test_settings_of_the_stream_become_its_options_and_show_no_secret() -> None:
+    given = {"sasl": "PLAIN", "username": "me", "password": "hunter2", "tls": True, "ca_file": "/ca.pem", "retention": "36h"}
+    settings = StreamSettings.model_validate(given)
+    options = settings.options()
+    assert (options.retention, options.partitions, options.security.mechanism) == (36 * 3600, 12, "PLAIN")
+    assert options.security.password is not None
+    assert options.security.password.read() == "hunter2"
+    assert "hunter2" not in repr(options) + repr(settings) + repr(options.security.password)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"sasl": "PLAIN", "username": "me"}, "one of password_file and password"),
+        ({"sasl": "PLAIN", "password": "hunter2"}, "needs username"),
+        ({"sasl": "PLAIN", "username": "me", "password": "hunter2", "password_file": "/p"}, "one of"),
+        ({"username": "me"}, "go with sasl"),
+        ({"sasl": "OAUTHBEARER"}, "token_file"),
+        ({"token_file": "/t"}, "OAUTHBEARER"),
+        ({"ca_file": "/ca.pem"}, "tls: true"),
+        ({"tls": True, "cert_file": "/c.pem"}, "key_file"),
+    ],
+)
+def test_settings_of_the_stream_that_do_not_go_together_are_refused(given: dict[str, Any], said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as caught:
+        StreamSettings.model_validate(given).options()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_settings_cannot_be_changed_afterwards(write: Write) -> None:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import httpcore2
 import pytest
+from kafka import TopicPartition
 
 from pipeline.stream.base import Stream
+from pipeline.stream.options import StreamOptions
 from pipeline.stream.packs import Record
 from pipeline.stream.registry import open_stream
 from pipeline.stream.sqlite_file import StreamFile
 from store.records import Event
 from store.sqlite_driver import sqlite_module
 from tests.aws import aws_environment
+from tests.kafka_server import LONG, kafka, producer
+from tests.kafka_server import admin as making
 
 __all__ = ["aws_environment"]
 
@@ -38,6 +43,8 @@ class StreamBackend(Protocol):
 
     url: str
     folder: Path
+    stride: int
+    """Of how many bytes one is damaged in turn: each costs as much as opening the stream."""
 
     def open(self) -> Stream: ...
 
@@ -56,6 +63,7 @@ class StreamBackend(Protocol):
 class SqliteBackend:
     folder: Path
     url: str = "sqlite"
+    stride: int = 1
     opened: list[Stream] = field(default_factory=list)
 
     def open(self) -> Stream:
@@ -84,12 +92,51 @@ class SqliteBackend:
             stream.close()
 
 
+@dataclass
+class KafkaBackend:
+    """A topic of its own on the run's broker. Each `open` reads as a group of its own: what is shared has tests of its own."""
+
+    folder: Path
+    stride: int = 29
+    topic: str = field(default_factory=lambda: f"contract-{uuid.uuid4().hex}")
+    opened: list[Stream] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"kafka://{kafka().plain}/{self.topic}"
+
+    def open(self) -> Stream:
+        self.opened.append(open_stream(self.url, self.folder, StreamOptions(partitions=4, group=uuid.uuid4().hex)))
+        return self.opened[-1]
+
+    def plant(self, partition: int, record: bytes) -> int:
+        return planter().send(self.topic, record, partition=partition).get(LONG).offset
+
+    def damage(self, partition: int, offset: int, record: bytes) -> None:
+        """A broker refuses what was damaged on its way: it is written anew, and the one before it deleted."""
+        after = self.plant(partition, record)
+        assert after > offset
+        admin = making(kafka())
+        admin.delete_records({TopicPartition(self.topic, partition): after})
+        admin.close()
+
+    def close(self) -> None:
+        for stream in self.opened:
+            stream.close()
+
+
+@cache
+def planter() -> Any:
+    return producer(kafka())
+
+
 STREAMS: dict[str, Callable[[Path], StreamBackend]] = {
+    "kafka": KafkaBackend,
     "sqlite": SqliteBackend,
 }
 
 
-@pytest.fixture(params=sorted(STREAMS))
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.parts("kafka") if name == "kafka" else ()) for name in STREAMS])
 def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StreamBackend]:
     made = STREAMS[request.param](tmp_path)
     yield made
@@ -141,10 +188,11 @@ def make_events() -> Callable[..., list[Event]]:
 
 
 @pytest.fixture
-def drain(positions: Positions) -> Callable[[Stream], Sequence[tuple[int, int, Event]]]:
+def drain(backend: StreamBackend, positions: Positions) -> Callable[[Stream], Sequence[tuple[int, int, Event]]]:
     """Read a stream from its beginning to its end with a consumer of its own: (partition, offset, event)."""
 
     def read(stream: Stream, limit: int = 500) -> list[tuple[int, int, Event]]:
+        stream = backend.open()
         consumer = stream.subscribe(lambda partition: (1, positions.position.get(partition, 0)), lambda _partition: None)
         found: list[tuple[int, int, Event]] = []
         reached = {partition: positions.position.get(partition, 0) for partition in range(stream.partitions)}

@@ -1,4 +1,4 @@
-"""pipeline/cloudevents.py: events as CloudEvents 1.0 JSON."""
+"""pipeline/cloudevents.py: events as CloudEvents 1.0, JSON and headers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.cloudevents import from_headers, is_binary, to_headers
 from pipeline.errors import CodecError
 from pipeline.event import Event, from_cloudevents, to_cloudevents
 from store.times import MAX_TIME
@@ -163,3 +164,36 @@ def test_data_that_is_no_json_is_refused(data):
 def test_a_time_that_cannot_be_written_is_refused():
     with pytest.raises(CodecError, match="out of range"):
         to_cloudevents(Event("s", "i", "t", -1, b""))
+
+
+# -- headers of Kafka records
+
+
+@settings(deadline=None)
+@given(events)
+def test_round_trips_through_headers_and_value(event):
+    headers = to_headers(event)
+    assert is_binary(headers)
+    assert from_headers(headers, event.payload) == event
+    assert from_headers(reversed(headers), event.payload) == event
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["ce_id", "ce_time", "ce_x", "x", "content-type"]) | st.text(), st.none() | st.binary()))
+)
+def test_any_headers_are_an_event_or_a_codec_error(extra):
+    try:
+        event = from_headers([*to_headers(EVENT), *extra], b"{}")
+    except CodecError:
+        return
+    assert (event.id, event.time, event.payload) == (EVENT.id, EVENT.time, b"{}")
+
+
+def test_headers_that_are_not_ours_are_passed_over_and_ours_stand_once_with_a_value():
+    headers = to_headers(EVENT)
+    assert from_headers([*headers, ("ce_traceparent", None), ("x", b"\xff")], EVENT.payload) == EVENT
+    for bad in (("ce_subject", b"twice"), ("ce_window", None)):
+        with pytest.raises(CodecError, match=f"{bad[0]}: stands twice"):
+            from_headers([*headers, bad], b"{}")
+    assert not is_binary([("ce_id", b"1"), ("content-type", b"application/cloudevents+json")])

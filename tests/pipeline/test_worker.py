@@ -182,7 +182,7 @@ def refusing(monkeypatch: pytest.MonkeyPatch, *poison: str, error: type[Exceptio
 
     def keep(writer: Any, prepared: Any, *more: Any) -> Any:
         sizes.append(len(prepared.items))
-        if any(item.judged.event.id in poison for item in prepared.items):
+        if any(item.event.id in poison for item in prepared.items):
             raise error("cannot be written")
         return real(writer, prepared, *more)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import event
@@ -13,6 +14,7 @@ from sqlalchemy import event
 from pipeline.posture import decide
 from pipeline.window import window_event
 from store.cursors import CollectionLedger, Lease, Positions
+from store.engine import is_sqlite
 from store.evidence import EvidenceStore
 from store.open import open_store
 from store.query import StoreQuery
@@ -35,6 +37,7 @@ from store.records import (
     WindowRecord,
 )
 from store.times import parse_time
+from tests.store.places import Place, url_of
 
 T0 = parse_time("2026-03-01T00:00:00Z")
 PART = "111122223333/eu-west-1"
@@ -67,20 +70,49 @@ MAPPINGS = (
 CONTROLS = ("A.5.2", "A.5.10", "A.5.15", "A.5.28", "A.8.2", "A.8.15", "A.8.16")
 
 
+def together(*acts: Callable[[], Any]) -> list[Any]:
+    """Run each in a thread of its own, as nearly at once as can be; what each returned or raised."""
+    barrier, results = threading.Barrier(len(acts)), [None] * len(acts)
+
+    def run(number: int) -> None:
+        barrier.wait(120)
+        try:
+            results[number] = acts[number]()
+        except Exception as error:
+            results[number] = error
+
+    threads = [threading.Thread(target=run, args=(n,)) for n in range(len(acts))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    return results
+
+
+def for_postgres(statement: str) -> str:
+    """A statement of a test, written for SQLite, in PostgreSQL's words."""
+    said = re.sub(r"zeroblob\((\d+)\)", r"decode(repeat('00', \1), 'hex')", statement)
+    said = re.sub(r"\bIS \?", "IS NOT DISTINCT FROM ?", said)
+    said = re.sub(r"\bx'([0-9a-f]*)'", r"decode('\1', 'hex')", said)
+    return said.replace("%", "%%").replace("?", "%s")
+
+
 @dataclass
 class Lab:
-    """One store with everything around it. `now` is its clock: an append does not move it, `wait` does."""
+    """One store with everything around it: a SQLite file, or the URL of a database. `now` is its clock: an append does not move
+    it, `wait` does."""
 
-    path: Path
+    place: Place
     now: int = T0 + 30 * DAY
     sets: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     offset: int = 0
 
     def __post_init__(self) -> None:
-        self.store: EvidenceStore = open_store(f"sqlite:///{self.path}", lambda: self.now)
+        self.store: EvidenceStore = open_store(url_of(self.place), lambda: self.now)
         self.engine = self.store.engine
-        event.listen(self.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
-        self.engine.dispose()  # no test here is about power cuts
+        if is_sqlite(self.engine):
+            event.listen(self.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+            self.engine.dispose()  # no test here is about power cuts
         self.query = StoreQuery(self.engine, ORIGIN)
         self.ledger = CollectionLedger(self.engine, lambda: self.now)
         self.positions = Positions(self.engine)
@@ -174,13 +206,13 @@ class Lab:
 
     def due(self) -> Appended:
         """What the timekeeper does: apply what is due now."""
-        with self.engine.connect() as connection:
-            query = "SELECT mapping, subject FROM finding WHERE due_at <= ?"
-            rows = connection.exec_driver_sql(query, (self.now,)).all()
+        rows = self.sql("SELECT mapping, subject FROM finding WHERE due_at <= ?", self.now)
         return self.append(due=tuple((row[0], bytes(row[1])) for row in rows))
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
-        """Reach into the database, past everything."""
+        """Reach into the database, past everything. Statements are written as for SQLite."""
+        if not is_sqlite(self.engine):
+            statement = for_postgres(statement)
         with self.engine.begin() as connection:
             result = connection.exec_driver_sql(statement, values)
             return list(result.all()) if result.returns_rows else []
@@ -203,6 +235,13 @@ class Lab:
             if not standing or standing[-1][1] != state:
                 standing.append((time, state))
         return standing
+
+    def settled(self) -> Place:
+        """Its place, with nobody connected and nothing outside its file, to be copied."""
+        if is_sqlite(self.engine):
+            self.sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        self.close()
+        return self.place
 
     def close(self) -> None:
         self.engine.dispose()

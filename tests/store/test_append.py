@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -406,10 +405,10 @@ def test_a_window_closes_when_its_events_are_all_there_whatever_came_first(lab: 
     attempt = lab.open_window(T0, T0 + DAY)
     record = lab.record(attempt, (T0, T0 + DAY), 2, offsets=((0, 1),))
     items = [lab.judged(lab.event(f"e{n}", T0, window=attempt), "plain") for n in range(2)]
-    lab.append(items[0])
+    lab.append_at([items[0]], 0, 1)
     assert lab.close_window(record).closed == ()
     assert [w.state for w in lab.query.windows()] == ["open"]
-    assert lab.append(items[1]).closed == (attempt,)
+    assert lab.append_at([items[1]], 1, 2).closed == (attempt,)
     (window,) = lab.query.windows()
     assert (window.state, window.counts) == ("complete", Counts(evidence=2))
 
@@ -525,9 +524,7 @@ def test_a_period_read_again_says_nothing_for_a_mapping_that_did_not_judge_what_
     verify(lab.engine, None)
 
 
-def test_attempts_that_were_never_begun_can_be_taken_back(tmp_path: Path) -> None:
-    lab = Lab(tmp_path / "store.db")
-    lab.activate()
+def test_attempts_that_were_never_begun_can_be_taken_back(lab: Lab) -> None:
     first, second = lab.ledger.register("trail", lab.epoch, [(T0, T0 + HOUR), (T0 + HOUR, T0 + 2 * HOUR)], "scheduled")
     [again] = lab.ledger.register("trail", lab.epoch, [(T0, T0 + HOUR)], "retry")
     lab.close_window(lab.record(first, (T0, T0 + HOUR), 0), cursor={})
@@ -535,4 +532,3 @@ def test_attempts_that_were_never_begun_can_be_taken_back(tmp_path: Path) -> Non
     assert {row[0] for row in lab.sql("SELECT id FROM attempt")} == {first, again}
     with pytest.raises(Fenced):
         lab.ledger.withdraw([again], lab.epoch - 1)
-    lab.close()

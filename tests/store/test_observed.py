@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,14 +14,6 @@ from tests.store.lab import PART, T0, Lab
 
 BUCKET = "arn:aws:s3:::ledger"
 TYPE = "snapshot.aws.s3.bucket"
-
-
-@pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
-    lab = Lab(tmp_path / "store.db")
-    lab.activate()
-    yield lab
-    lab.close()
 
 
 def look(lab: Lab, at: int, payload: bytes, *said: Any, subject: str = BUCKET, type: str = TYPE) -> Judged:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from store.migrations.columns import TEXT
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -15,9 +17,9 @@ def upgrade() -> None:
     """Bring the schema forward."""
     op.create_table(
         "attempt",
-        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, autoincrement=False, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("kind", TEXT, nullable=False),
         sa.Column("epoch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("asked_from", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("asked_to", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -25,11 +27,11 @@ def upgrade() -> None:
         sa.Column("deadline", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("finished", sa.Boolean(), nullable=False),
         sa.Column("again", sa.Boolean(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("record", sa.LargeBinary(), nullable=True),
         sa.Column("payload", sa.LargeBinary(), nullable=True),
         sa.Column("held", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("sets", sa.Text(), nullable=False),
+        sa.Column("sets", TEXT, nullable=False),
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("closed_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_attempt")),
@@ -40,7 +42,7 @@ def upgrade() -> None:
 
     op.create_table(
         "attempt_count",
-        sa.Column("attempt", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("attempt", TEXT, autoincrement=False, nullable=False),
         sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("evidence", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("unmatched", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -55,11 +57,12 @@ def upgrade() -> None:
         sa.Column("length", sa.Integer(), nullable=False),
         sa.Column("data", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_block")),
+        postgresql_partition_by="RANGE (id)",
     )
     op.create_table(
         "control",
-        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, autoincrement=False, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("not_satisfied", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("satisfied", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -85,29 +88,29 @@ def upgrade() -> None:
     op.create_table(
         "dead_letter",
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("window", sa.Text(), nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("window", TEXT, nullable=False),
         sa.Column("recorded_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("idx", name=op.f("pk_dead_letter")),
     )
     op.create_table(
         "drift",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("key", sa.Text(), nullable=False),
-        sa.Column("before", sa.Text(), nullable=False),
-        sa.Column("after", sa.Text(), nullable=False),
-        sa.Column("mapping", sa.Text(), nullable=True),
+        sa.Column("kind", TEXT, nullable=False),
+        sa.Column("key", TEXT, nullable=False),
+        sa.Column("before", TEXT, nullable=False),
+        sa.Column("after", TEXT, nullable=False),
+        sa.Column("mapping", TEXT, nullable=True),
         sa.Column("subject", sa.LargeBinary(), nullable=True),
-        sa.Column("account", sa.Text(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("controls", sa.Text(), nullable=False),
-        sa.Column("level", sa.Text(), nullable=False),
+        sa.Column("account", TEXT, nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("controls", TEXT, nullable=False),
+        sa.Column("level", TEXT, nullable=False),
         sa.Column("event_time", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("recorded_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("delivery", sa.Text(), nullable=False),
-        sa.Column("text", sa.Text(), nullable=False),
+        sa.Column("delivery", TEXT, nullable=False),
+        sa.Column("text", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_drift")),
     )
     with op.batch_alter_table("drift", schema=None) as batch_op:
@@ -117,7 +120,7 @@ def upgrade() -> None:
     op.create_table(
         "entry",
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("type", TEXT, nullable=False),
         sa.Column("recorded_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("metadata", sa.LargeBinary(), nullable=False),
         sa.Column("leaf", sa.LargeBinary(), nullable=False),
@@ -130,6 +133,7 @@ def upgrade() -> None:
         sa.Column("payload_offset", sa.Integer(), nullable=True),
         sa.Column("payload_length", sa.Integer(), nullable=True),
         sa.PrimaryKeyConstraint("idx", name=op.f("pk_entry")),
+        postgresql_partition_by="RANGE (idx)",
     )
     with op.batch_alter_table("entry", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_entry_recorded_at"), ["recorded_at"], unique=False)
@@ -138,13 +142,14 @@ def upgrade() -> None:
     op.create_table(
         "evidence",
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("source", TEXT, nullable=False),
         sa.Column("part_id", sa.Integer(), nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
-        sa.Column("window", sa.Text(), nullable=False),
+        sa.Column("type", TEXT, nullable=False),
+        sa.Column("window", TEXT, nullable=False),
         sa.Column("event_time", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("conflicts_with", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.PrimaryKeyConstraint("idx", name=op.f("pk_evidence")),
+        postgresql_partition_by="RANGE (idx)",
     )
     with op.batch_alter_table("evidence", schema=None) as batch_op:
         batch_op.create_index(
@@ -160,7 +165,7 @@ def upgrade() -> None:
 
     op.create_table(
         "evidence_control",
-        sa.Column("control", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("control", TEXT, autoincrement=False, nullable=False),
         sa.Column("event_time", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("control", "event_time", "idx", name=op.f("pk_evidence_control")),
@@ -171,11 +176,11 @@ def upgrade() -> None:
 
     op.create_table(
         "finding",
-        sa.Column("mapping", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("mapping", TEXT, autoincrement=False, nullable=False),
         sa.Column("subject", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.Column("part_id", sa.Integer(), nullable=False),
         sa.Column("silence", sa.Boolean(), nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("since", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("row_idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("row_time", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
@@ -196,11 +201,11 @@ def upgrade() -> None:
 
     op.create_table(
         "finding_row",
-        sa.Column("mapping", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("mapping", TEXT, autoincrement=False, nullable=False),
         sa.Column("subject", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.Column("event_time", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.PrimaryKeyConstraint("mapping", "subject", "event_time", "idx", name=op.f("pk_finding_row")),
         sqlite_with_rowid=False,
     )
@@ -210,7 +215,7 @@ def upgrade() -> None:
     op.create_table(
         "handle",
         sa.Column("handle", sa.LargeBinary(), autoincrement=False, nullable=False),
-        sa.Column("name", sa.Text(), nullable=True),
+        sa.Column("name", TEXT, nullable=True),
         sa.PrimaryKeyConstraint("handle", name=op.f("pk_handle")),
         sa.UniqueConstraint("name", name=op.f("uq_handle_name")),
     )
@@ -223,22 +228,22 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("recorded_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("mapping_set", sa.Text(), nullable=False),
+        sa.Column("mapping_set", TEXT, nullable=False),
         sa.Column("set_idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_head")),
     )
     op.create_table(
         "lease",
-        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", TEXT, autoincrement=False, nullable=False),
         sa.Column("epoch", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("holder", sa.Text(), nullable=False),
+        sa.Column("holder", TEXT, nullable=False),
         sa.Column("expires", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_lease")),
     )
     op.create_table(
         "mapping",
-        sa.Column("id", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("id", TEXT, autoincrement=False, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
         sa.Column("held", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("active", sa.Boolean(), nullable=False),
         sa.Column("record", sa.LargeBinary(), nullable=False),
@@ -246,22 +251,22 @@ def upgrade() -> None:
     )
     op.create_table(
         "mapping_set",
-        sa.Column("digest", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("digest", TEXT, autoincrement=False, nullable=False),
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("activated_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_mapping_set")),
     )
     op.create_table(
         "meta",
-        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("name", TEXT, autoincrement=False, nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_meta")),
     )
     op.create_table(
         "part",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("source", sa.Text(), nullable=False),
-        sa.Column("part", sa.Text(), nullable=False),
+        sa.Column("source", TEXT, nullable=False),
+        sa.Column("part", TEXT, nullable=False),
         sa.Column("baseline_idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_part")),
         sa.UniqueConstraint("source", "part", name=op.f("uq_part_source_part")),
@@ -269,7 +274,7 @@ def upgrade() -> None:
     op.create_table(
         "part_type",
         sa.Column("part_id", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("type", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("type", TEXT, autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("part_id", "type", name=op.f("pk_part_type")),
         sqlite_with_rowid=False,
     )
@@ -283,15 +288,15 @@ def upgrade() -> None:
     op.create_table(
         "rollup",
         sa.Column("hour", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("dim", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("key", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("dim", TEXT, autoincrement=False, nullable=False),
+        sa.Column("key", TEXT, autoincrement=False, nullable=False),
         sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("hour", "dim", "key", name=op.f("pk_rollup")),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "seen",
-        sa.Column("source", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("source", TEXT, autoincrement=False, nullable=False),
         sa.Column("key", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=True),
@@ -304,8 +309,8 @@ def upgrade() -> None:
 
     op.create_table(
         "source",
-        sa.Column("name", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("name", TEXT, autoincrement=False, nullable=False),
+        sa.Column("type", TEXT, nullable=False),
         sa.Column("lateness", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("schedule", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("configured", sa.Boolean(), nullable=False),
@@ -320,11 +325,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "tag",
-        sa.Column("mapping", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("mapping", TEXT, autoincrement=False, nullable=False),
         sa.Column("subject", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.Column("event_time", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("verdict", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("verdict", TEXT, autoincrement=False, nullable=False),
         sa.Column("part_id", sa.Integer(), nullable=False),
         sa.Column("fresh_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("mapping", "subject", "event_time", "idx", "verdict", name=op.f("pk_tag")),
@@ -336,8 +341,8 @@ def upgrade() -> None:
 
     op.create_table(
         "tally",
-        sa.Column("mapping", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("mapping", TEXT, autoincrement=False, nullable=False),
+        sa.Column("state", TEXT, autoincrement=False, nullable=False),
         sa.Column("n", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.PrimaryKeyConstraint("mapping", "state", name=op.f("pk_tally")),
         sqlite_with_rowid=False,
@@ -352,12 +357,12 @@ def upgrade() -> None:
     op.create_table(
         "delivery",
         sa.Column("drift_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
-        sa.Column("route", sa.Text(), autoincrement=False, nullable=False),
-        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("route", TEXT, autoincrement=False, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("delivered_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
-        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("error", TEXT, nullable=True),
         sa.ForeignKeyConstraint(["drift_id"], ["drift.id"], name=op.f("fk_delivery_drift_id")),
         sa.PrimaryKeyConstraint("drift_id", "route", name=op.f("pk_delivery")),
     )

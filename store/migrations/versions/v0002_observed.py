@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from store.migrations.columns import TEXT
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -16,7 +18,7 @@ def upgrade() -> None:
     big = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "observed",
-        sa.Column("source", sa.Text(), autoincrement=False, nullable=False),
+        sa.Column("source", TEXT, autoincrement=False, nullable=False),
         sa.Column("key", sa.LargeBinary(), autoincrement=False, nullable=False),
         sa.Column("digest", sa.LargeBinary(), nullable=False),
         sa.Column("idx", big, nullable=False),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import StreamError
 from pipeline.event import MAX_PACK_EVENTS, Event, pack, unpack
-from pipeline.stream.packs import MAX_PACK_PAYLOAD, partition_of, read_record, records_by_partition
+from pipeline.stream.packs import HEAD, MAX_KEPT, MAX_PACK_PAYLOAD, partition_of, read_record, records_by_partition
 from store.records import UNREADABLE
 
 
@@ -73,3 +73,12 @@ def test_a_record_becomes_its_events_or_one_unreadable_event():
     digest = hashlib.sha256(record[:-1]).hexdigest()
     (event,) = read_record(record[:-1], 5)
     assert event == Event("stream", digest, UNREADABLE, 5, record[:-1], "", 5, None, "", "", "application/octet-stream")
+
+
+def test_of_a_large_record_that_cannot_be_decoded_the_head_is_kept_and_the_whole_named():
+    data = bytes(range(256)) * (MAX_KEPT // 256)
+    (event,) = read_record(data, 5)
+    assert (event.payload, event.media_type) == (data, "application/octet-stream")
+    (event,) = read_record(data + b"x", 5)
+    assert (event.id, event.payload) == (hashlib.sha256(data + b"x").hexdigest(), data[:HEAD])
+    assert event.media_type == f"application/octet-stream; part=head; size={MAX_KEPT + 1}"

@@ -23,7 +23,9 @@ def test_a_file_may_be_named_absolute_or_relative(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("kafka://user:hunter2@broker:9092/topic", "not in this version"),
+        ("kafka://user:hunter2@broker:9092/topic", r"stream\.username"),
+        ("kafka://broker:9092", "kafka://host:port"),
+        ("kafka://hunter2/topic", "kafka://host:port"),
         ("redis://:hunter2@host", "there are: kafka, sqlite"),
         ("", "no such kind"),
         ("hunter2", "no such kind"),
