@@ -23,7 +23,7 @@ from exports.scope import Scope
 from pipeline.posture import decide
 from pipeline.window import window_event
 from store.checkpoint import CheckpointSigner, CheckpointStore, SignedCheckpoint
-from store.cursors import CollectionLedger, Lease
+from store.cursors import CollectionLedger, Lease, Positions
 from store.entries import canonical
 from store.evidence import EvidenceStore
 from store.log_source import SqlLogSource, check_entry
@@ -35,6 +35,7 @@ from store.records import (
     MINUTE,
     SECOND,
     Activation,
+    Advance,
     Batch,
     Cover,
     Event,
@@ -97,6 +98,7 @@ class World:
         self.key = SigningKey(ORIGIN, Ed25519PrivateKey.from_private_bytes(b"k" * 32))
         self.ledger = CollectionLedger(self.store.engine, lambda: self.now)
         self.epoch = Lease(self.store.engine, clock=lambda: self.now).acquire() or 0
+        self.claimed, self.position = Positions(self.store.engine).claim(0)
         names = ("aws-main", "aws-other")
         self.ledger.declare([{"name": n, "type": "cloudtrail-files", "lateness": HOUR, "schedule": HOUR} for n in names])
 
@@ -145,11 +147,13 @@ class World:
             parts=(PartRecord(part, "log.aws.cloudtrail", True, read=len(items)),),
             covers=(Cover(part, start, end, bridge=HOUR),),
             published=((0, len(items)),) if items else (),
-            offsets=((0, len(items)),) if items else (),
+            offsets=((0, self.position + len(items) - 1),) if items else (),
         )
         for some in (items[: len(items) // 2], items[len(items) // 2 :]):
             if some:
-                self.store.append(Batch(mapping_set=self.digest, items=tuple(some)), (), decide)
+                read = Advance(0, self.claimed, self.position, self.position + len(some))
+                self.store.append(Batch(mapping_set=self.digest, items=tuple(some)), (read,), decide)
+                self.position = read.end
         self.now += SECOND
         told = Judged(window_event(record, self.now), (), 0, record)
         self.store.append(Batch(mapping_set=self.digest, items=(told,)), (), decide)
