@@ -8,10 +8,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from sqlalchemy import text
-
 from alerts.base import AlertError
 from alerts.registry import read_routes
+from attestream.doctoring_postgres import examine_database
 from attestream.errors import AttestreamError
 from attestream.serve import listen_address
 from attestream.wiring import Parts
@@ -19,7 +18,6 @@ from collectors.base import Collector, CollectorError, Permission
 from pipeline.errors import PipelineError
 from pipeline.rules.lint import lint
 from pipeline.rules.problems import RulesError
-from store.engine import is_sqlite, reading
 from store.errors import StoreError
 from store.sqlite_driver import sqlite_module, wal_is_safe
 
@@ -40,6 +38,8 @@ class Check:
 def examine(parts: Parts) -> Sequence[Check]:
     """Every check, in the order in which parts depend on each other. Never raises for what it finds broken."""
     checks = [_guarded(name, check, parts) for name, check in CHECKS]
+    if checks[0].state == "ok" and not parts.embedded:
+        checks.insert(1, _guarded("database", examine_database, parts))
     for source, collector in zip(parts.settings.source_settings(), parts.collectors, strict=True):
         checks.append(_guarded(f"source {source.name}", _answers(collector), parts))
     if not parts.collectors:
@@ -80,10 +80,8 @@ def _store(parts: Parts) -> tuple[State, str, str]:
     if not parts.exists():
         return "warning", f"{parts.settings.store.url}: there is none yet", "attestream run --once makes it"
     log = parts.query.log()
-    if not is_sqlite(parts.store.engine):
-        with reading(parts.store.engine) as connection:
-            version = connection.execute(text("SHOW server_version")).scalar_one()
-        return "ok", f"{parts.settings.store.url}: a log of {log.size:,} entries (PostgreSQL {version})", ""
+    if not parts.embedded:
+        return "ok", f"{parts.settings.store.url}: a log of {log.size:,} entries", ""
     version = sqlite_module().sqlite_version
     found = f"{parts.settings.store.url}: a log of {log.size:,} entries (SQLite {version})"
     if not wal_is_safe(sqlite_module().sqlite_version_info):
@@ -111,6 +109,8 @@ def _stream(parts: Parts) -> tuple[State, str, str]:
 def _key(parts: Parts) -> tuple[State, str, str]:
     if not parts.exists() and not parts.settings.key_file.exists():
         return "ok", f"{parts.settings.key_file}: made with the first signature", ""
+    if parts.signed_elsewhere() is not None:
+        return "ok", f"{parts.settings.key_file}: none here; another machine signs, as {parts.verifier}", ""
     key = parts.key
     mode = stat.S_IMODE(parts.settings.key_file.stat().st_mode)
     return "ok", f"{parts.settings.key_file} (mode {mode:04o}) signs as {key.verifier}", ""
@@ -123,6 +123,8 @@ def _checkpoints(parts: Parts) -> tuple[State, str, str]:
     if signed is None:
         return "warning", "the log was never signed", "run attestream run --once, or attestream log checkpoint"
     parts.check_continues()
+    if parts.signed_elsewhere() is not None:
+        return "ok", f"signed up to {signed.checkpoint.size:,} of {size:,} by another machine, as the store says", ""
     return "ok", f"signed up to {signed.checkpoint.size:,} of {size:,} in {parts.settings.place}; not anchored outside", ""
 
 
@@ -133,7 +135,12 @@ def _mappings(parts: Parts) -> tuple[State, str, str]:
     if errors:
         return "warning", f"{len(errors)} problems, the first: {errors[0]}", "see attestream mappings lint"
     state = "active" if active == mapping_set.digest else "not active yet"
-    return "ok", f"set {mapping_set.digest[:12]}, {state}", "" if state == "active" else "attestream run activates it at start"
+    if state == "active":
+        return "ok", f"set {mapping_set.digest[:12]}, {state}", ""
+    if parts.exists() and active and not parts.embedded:
+        found = f"set {mapping_set.digest[:12]} of the files is not the active one, {active[:12]}"
+        return "warning", found, "run attestream mappings activate if it should be"
+    return "ok", f"set {mapping_set.digest[:12]}, {state}", "attestream run activates it at start"
 
 
 def _alerts(parts: Parts) -> tuple[State, str, str]:

@@ -6,7 +6,16 @@ from typing import Any
 
 from pipeline.rules.annex import Control
 from store.entries import counts_json
-from store.reports import ControlStatus, DeadLetter, DriftView, EvidenceRow, FindingHistoryRow, FindingStatus, SourceStatus
+from store.reports import (
+    ControlStatus,
+    DeadLetter,
+    DriftView,
+    Erased,
+    EvidenceRow,
+    FindingHistoryRow,
+    FindingStatus,
+    SourceStatus,
+)
 from store.times import format_time
 
 
@@ -92,6 +101,19 @@ def evidence_row(row: EvidenceRow) -> dict[str, Any]:
             }
             for t in row.tags
         ],
+    }
+
+
+def erased_row(erased: Erased | None) -> dict[str, Any] | None:
+    """Since when and why bytes of an entry are gone; None where they are there."""
+    if erased is None:
+        return None
+    return {
+        "entry": erased.idx,
+        "recorded_at": _time(erased.recorded_at),
+        "parts": list(erased.parts),
+        "reason": erased.reason,
+        "by": erased.by,
     }
 
 

@@ -23,6 +23,7 @@ from store.checkpoint import SignedCheckpoint
 from store.errors import StoreError, VerificationError
 from store.evidence import EvidenceStore
 from store.records import Batch, DriftRow, WindowRecord
+from store.retention import Retention
 
 ROLES: Final = ("collect", "map", "seal", "serve", "alert")
 GRACE: Final = 30.0
@@ -72,8 +73,9 @@ def run_once(
     Raises NoLease while another process collects.
     """
     done = Once()
+    parts.check_place()
     parts.check_continues()
-    parts.activate()
+    parts.activate_at_start()
     ledger = parts.ledger
     epoch = parts.lease.acquire()
     if epoch is None:
@@ -151,11 +153,17 @@ class Sealer:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._keeper = Timekeeper(parts.store)
+        age = parts.settings.store.retention
+        self._retention = Retention(parts.store, age, decide) if age is not None else None
         self._refused = ""
 
     def tick(self) -> None:
-        """Apply what is due, then sign."""
+        """Apply what is due, erase what is too old (not by a clock that is not believed), then sign."""
         self._keeper.tick()
+        if self._retention is not None and not self._keeper.held:
+            erased = self._retention.tick()
+            if erased:
+                log.info("payloads were erased: they are older than store.retention", payloads=erased)
         try:
             self._parts.publish()
         except VerificationError as error:
@@ -167,8 +175,8 @@ class Sealer:
     def _tell(self, after: str, text: str) -> None:
         if after == self._refused:
             return
-        before, self._refused = self._refused, after
-        tell_integrity(self._parts.store, before, after, text or "the log is whole again and signed")
+        tell_integrity(self._parts.store, self._refused, after, text or "the log is whole again and signed")
+        self._refused = after
 
 
 def tell_integrity(store: EvidenceStore, before: str, after: str, text: str) -> None:
@@ -193,8 +201,10 @@ class Service:
 
         What needs the stream is started as soon as its servers answer.
         """
-        self.parts.check_continues()
-        self.parts.activate()
+        if self.parts.embedded or "seal" in self.roles:  # another machine has neither the key nor what was signed
+            self.parts.check_place()
+            self.parts.check_continues()
+        self.parts.activate_at_start()
         if "seal" in self.roles:
             self._thread("seal", self._seal)
         for name, target in self.extra:
@@ -225,10 +235,10 @@ class Service:
     def _start_streaming(self) -> None:
         """Start the roles that need the stream. Raises StreamError, and then none of them is started."""
         stream = self.parts.stream
-        ledger = self.parts.ledger
         if "map" in self.roles:
-            self._thread("map", Worker(stream, self.parts.store, self.parts.settings.retain == "all").run)
+            self._thread("map", Worker(stream, self.parts.store, self.parts.settings.retain == "all", steady=True).run)
         if "collect" in self.roles:
+            ledger = self.parts.ledger  # declares the sources: only who collects knows all of them
             jobs = [
                 Job(source.name, source.schedule, _job(self.parts, collector, ledger))
                 for source, collector in zip(self.parts.settings.source_settings(), self.parts.collectors, strict=True)

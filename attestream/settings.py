@@ -48,6 +48,10 @@ class StoreSettings(_Section):
         default=None, description="PostgreSQL's password; ATTESTREAM_STORE__PASSWORD_FILE is better"
     )
 
+    retention: Duration | None = Field(
+        default=None, gt=0, description="payloads are erased this long after they were recorded, e.g. 730d; for ever by default"
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _take_password(cls, values: Any) -> Any:

@@ -116,22 +116,46 @@ class Parts:
 
     @property
     def verifier(self) -> VerifierKey:
-        """The public half of the key. Reading commands need no more."""
-        return published_key(self.settings.key_file) or self.key.verifier
+        """The public half of the key. Reading commands need no more. Where another machine signs and it is not in a file, the
+        store says it."""
+        published = published_key(self.settings.key_file)
+        if published is None and (known := self.signed_elsewhere()) is not None:
+            return VerifierKey.parse(known["vkey"])
+        return published or self.key.verifier
+
+    @cached_property
+    def embedded(self) -> bool:
+        """Whether the store is a file beside which everything else stands; else several machines may work on it."""
+        return is_sqlite(self.store.engine)
+
+    def signed_elsewhere(self) -> dict[str, Any] | None:
+        """What the store remembers of the last checkpoint, if another machine signs: here is neither key nor checkpoint."""
+        if self.embedded or self.settings.key_file.exists() or self.checkpoints.latest() is not None:
+            return None
+        known = self.signed()
+        return known if known is not None and "note" in known else None
 
     def signed(self) -> dict[str, Any] | None:
-        """What the store remembers of the last checkpoint: size and root (hex)."""
+        """What the store remembers of the last checkpoint: size, root (hex), note, vkey (its key), signed_at (microseconds).
+
+        For those who cannot see the place; what is signed next goes on from the place alone.
+        """
         value = find_meta(self.store.engine, SIGNED)
         return dict(json.loads(value)) if value else None
 
     def publish(self) -> SignedCheckpoint:
         """Sign the log as it is, and remember in the store what was signed. Raises Refused."""
-        self._check_place()
+        self.check_place()
         signed = self.signer().publish()
-        value = {"size": signed.checkpoint.size, "root": signed.checkpoint.root.hex()}
+        value = {"size": signed.checkpoint.size, "root": signed.checkpoint.root.hex(), "note": signed.note.decode()}
+        value |= {"vkey": str(self.key.verifier), "signed_at": self.checkpoints.signed_at()}
         if value != self.signed():
             write_meta(self.store.engine, SIGNED, json.dumps(value).encode())
         return signed
+
+    def sealed(self) -> SignedCheckpoint:
+        """A checkpoint to hand out: of the log as it is now; where another machine signs, the last that it signed."""
+        return (self.latest_checkpoint() if self.signed_elsewhere() else None) or self.publish()
 
     def check_continues(self) -> None:
         """Whether the store still holds what was signed; asked before anything is added to it. Raises Refused."""
@@ -147,8 +171,8 @@ class Parts:
                     "or another database put in place? Nothing is added to it; put the signed one back"
                 )
 
-    def _check_place(self) -> None:
-        """The place must still have what was signed: without it a rewritten history could be signed anew."""
+    def check_place(self) -> None:
+        """The place must still have what was signed: without it a rewritten history could be signed anew. Raises Refused."""
         known = self.signed()
         if known is not None and self.checkpoints.latest() is None:
             raise Refused(
@@ -175,19 +199,21 @@ class Parts:
 
     def latest_checkpoint(self) -> SignedCheckpoint | None:
         """The last signed checkpoint, its signature checked; None before the first."""
-        self._check_place()
+        if (known := self.signed_elsewhere()) is not None:
+            return open_checkpoint(known["note"].encode(), self.origin, [self.verifier])
+        self.check_place()
         note = self.checkpoints.latest()
         return open_checkpoint(note, self.origin, [self.verifier]) if note is not None else None
 
     def checkpoint_info(self) -> CheckpointInfo | None:
         """The last signed checkpoint as the dashboard shows it."""
-        signed = self.latest_checkpoint()
+        signed, known = self.latest_checkpoint(), self.signed_elsewhere()
         if signed is None:
             return None
         return CheckpointInfo(
             size=signed.checkpoint.size,
             root=signed.checkpoint.root.hex(),
-            signed_at=self.checkpoints.signed_at(),
+            signed_at=known["signed_at"] if known is not None else self.checkpoints.signed_at(),
             origin=signed.checkpoint.origin,
             note=signed.note.decode(),
             vkey=str(self.verifier),
@@ -215,6 +241,22 @@ class Parts:
             return found if found.annex else replace(found, annex=read_set([builtin_mappings()]).annex)
         except RulesError as error:
             raise SettingsError(f"mappings: {error}") from error
+
+    def activate_at_start(self) -> None:
+        """What a service does before it begins: beside an embedded store the files' set becomes the active one. On a store of
+        several machines that takes a person, but for the first set. Raises SettingsError."""
+        active = active_digest(self.store.engine)
+        if self.embedded or not active:
+            self.activate()
+            return
+        try:
+            digest = self.mapping_set().digest
+        except SettingsError as error:
+            log.warning("the mappings in files cannot be used; the active set is", error=str(error), active=active[:12])
+            return
+        if digest != active:
+            advice = "run attestream mappings activate if they should be"
+            log.warning("the mappings in files are not the active set", files=digest[:12], active=active[:12], advice=advice)
 
     def activate(self) -> tuple[RuleSet, bool]:
         """Make the files' mapping set the active one, if it is not; returns it and whether that changed anything.

@@ -1,26 +1,28 @@
-"""`python -m benchmarks [STAGE]…`: run the stages, each in a process of its own. BENCH=smoke|default|full says how much.
+"""`python -m benchmarks [STAGE]…`: run the stages, each in a process of its own. BENCH=smoke|default|full says how much (in a
+smoke run they share one).
 
-Progress goes to stderr, the table to stdout. With all stages, results/latest.json and the table in README.md are written
-(BENCH_RESULTS names another folder for both).
+Progress goes to stderr, the tables to stdout. With all stages, results/latest.json, a chart, and the tables in README.md are
+written (BENCH_RESULTS names another folder for all three).
 """
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks.measure import Measured
-from benchmarks.report import HERE, LATEST, README, Ran, document, table, write
-from benchmarks.sizes import SIZES, Size
-from benchmarks.stages.sources import SOURCES
+import msgspec
 
-ORDER = ("floor", "collect", *SOURCES, "stream", "match", "append", "worker", "directory", "status", "drift")
+from benchmarks.document import Ran, document
+from benchmarks.parts import Parts, started
+from benchmarks.processes import end_on_sigterm
+from benchmarks.progress import Shown, read
+from benchmarks.report import HERE, LATEST, README, table, write
+from benchmarks.sizes import SIZES, Size
+from benchmarks.stages.registry import ORDER, SERVED, uses
 
 
 def main(arguments: Sequence[str], environment: dict[str, str]) -> int:
@@ -32,32 +34,61 @@ def main(arguments: Sequence[str], environment: dict[str, str]) -> int:
         print(f"benchmarks: {told}", file=sys.stderr)
         return 2
     chosen = list(arguments) or list(ORDER)
-    ran = [run(stage, size, place, len(chosen)) for place, stage in enumerate(chosen, 1)]
-    if arguments:
-        for stage in ran:
-            for one in stage.measured:
-                print(f"{one.name}: {one.per_second:,.0f}/s {json.dumps(dict(one.more))} (peak {stage.peak_mb:.0f} MB)")
-        return 0
+    if not arguments:
+        print(f"size {size.name}: about {size.minutes:g} minutes on two quiet cores", file=sys.stderr)
+    with started({part for stage in chosen for part in uses(stage)}) as parts, Shown(len(chosen)) as shown:
+        for name, why in parts.missing.items():
+            print(f"WITHOUT {name}: {why}", file=sys.stderr)
+        ran = list(run(chosen, size, parts, shown))
     found = document(ran, size, datetime.now(UTC))
     print(table(found))
-    if folder := environment.get("BENCH_RESULTS"):
-        (Path(folder) / README.name).write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
-        write(found, Path(folder) / LATEST.name, Path(folder) / README.name)
-    else:
-        write(found)
+    if not arguments:
+        folder = environment.get("BENCH_RESULTS")
+        if folder:
+            Path(folder, README.name).write_text(README.read_text(encoding="utf-8"), encoding="utf-8")
+        write(found, Path(folder) / LATEST.name if folder else LATEST, Path(folder) / README.name if folder else README)
     return 0
 
 
-def run(stage: str, size: Size, place: int, of: int) -> Ran:
-    """One stage in a child process. Raises CalledProcessError when it fails; what it said is on stderr."""
-    print(f"[{place}/{of}] {stage} …", end="", file=sys.stderr, flush=True)
-    began = time.monotonic()
-    command = [sys.executable, "-m", "benchmarks.child", stage, size.name]
-    done = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True)
-    print(f" {time.monotonic() - began:.1f} s", file=sys.stderr, flush=True)
-    said = json.loads(done.stdout.splitlines()[-1])
-    return Ran(stage, tuple(Measured(**one) for one in said["measured"]), said["peak_mb"])
+def run(chosen: Sequence[str], size: Size, parts: Parts, shown: Shown) -> Iterator[Ran]:
+    """Run the stages that can be run. Raises CalledProcessError when one fails; what it said is on stderr."""
+    able = []
+    for stage in chosen:
+        lacking = parts.lacking(*SERVED[stage][0]) if stage in SERVED else ""
+        if lacking:
+            shown.end(stage, f"SKIPPED, {lacking}")
+            yield Ran(stage, (), 0.0, lacking)
+        else:
+            able.append(stage)
+    for stages in [able] if size.shared and able else [[stage] for stage in able]:
+        yield from _child(stages, size, parts, shown)
+
+
+def _child(stages: Sequence[str], size: Size, parts: Parts, shown: Shown) -> Iterator[Ran]:
+    """These stages in one child process."""
+    own = [",".join(stages), size.name, msgspec.json.encode(parts, enc_hook=str).decode()]
+    command = [sys.executable, "-m", "benchmarks.child", *own]
+    shown.begin(stages[0])
+    with subprocess.Popen(command, cwd=HERE.parent, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        following = iter([*stages[1:], ""])
+        try:
+            for line in process.stdout:
+                told = read(line)
+                if told is not None:
+                    shown.told(told)
+                    continue
+                ran = msgspec.json.decode(line, type=Ran)
+                shown.end(ran.stage)
+                shown.begin(next(following))
+                yield ran
+        except BaseException:
+            process.terminate()
+            raise
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
 
 
 if __name__ == "__main__":
+    end_on_sigterm()
     sys.exit(main(sys.argv[1:], dict(os.environ)))

@@ -36,10 +36,10 @@ class Bench:
         return CheckpointSigner(key, ORIGIN, place, SqlLogSource(self.store.engine), check_entry)
 
 
-def begin(folder: Path, found: MappingSet) -> Bench:
-    """Make a store with this active set."""
+def begin(folder: Path, found: MappingSet, url: str = "") -> Bench:
+    """Make a store with this active set: at `url`, else a file in the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    store = open_store(f"sqlite:///{folder / 'store.db'}")
+    store = open_store(url or f"sqlite:///{folder / 'store.db'}")
     rules = RuleSet.compile(found)
     controls = tuple(control.id for control in rules.controls)
     activation = Activation(rules.digest, found.to_bytes(), rules.mappings, controls)

@@ -53,8 +53,8 @@ def record(number: int, chance: random.Random) -> dict[str, Any]:
         "userAgent": "aws-cli/2.17.9 md/Botocore#1.34 ua/2.0 os/linux#6.1 md/arch#x86_64 lang/python#3.11",
         "requestParameters": {"name": f"thing-{chance.randrange(500)}", "id": f"i-{chance.randbytes(9).hex()}", "filterSet": {}},
         "responseElements": None,
-        "requestID": _uuid(number, "request"),
-        "eventID": _uuid(number, "event"),
+        "requestID": uuid(number, "request"),
+        "eventID": uuid(number, "event"),
         "readOnly": not judged,
         "eventType": "AwsApiCall",
         "managementEvent": True,
@@ -69,6 +69,13 @@ def hostile(number: int, chance: random.Random) -> dict[str, Any]:
     """A record in which every text is new, so that nothing remembered helps."""
     found = record(number, chance)
     return {name: _unlike(value, number, chance) for name, value in found.items()}
+
+
+def crafted(number: int, chance: random.Random) -> dict[str, Any]:
+    """A hostile record that mappings look at all the same: what it is about stays, all else is new."""
+    found = record(number, chance)
+    kept = ("eventSource", "eventName", "eventTime", "eventID")
+    return {name: value if name in kept else _unlike(value, number, chance) for name, value in found.items()}
 
 
 def _unlike(value: Any, number: int, chance: random.Random) -> Any:
@@ -97,7 +104,7 @@ def events(bodies: Sequence[bytes], window: str = "bench") -> list[Event]:
 def event(number: int, body: bytes, window: str) -> Event:
     """One payload as an event."""
     at = micros(number)
-    return Event("bench", _uuid(number, "event"), "log.aws.cloudtrail", at, body, window, at, None, ACCOUNT, REGION)
+    return Event("bench", uuid(number, "event"), "log.aws.cloudtrail", at, body, window, at, None, ACCOUNT, REGION)
 
 
 def micros(number: int) -> int:
@@ -125,6 +132,7 @@ def _time(number: int) -> str:
     return f"{START + timedelta(seconds=number):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def _uuid(number: int, kind: str) -> str:
+def uuid(number: int, kind: str) -> str:
+    """The id of that kind of record `number`."""
     text = hashlib.sha256(f"{kind}{number}".encode()).hexdigest()
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:32]}"

@@ -10,18 +10,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from benchmarks.parts import Parts
 from benchmarks.sizes import Size
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One line of the table: `events` in `seconds` of wall clock and `cpu` seconds. `more` are other numbers, by name."""
+    """One line of the table: `events` in `seconds` of wall clock and `cpu` seconds. `more` are other numbers, by name.
+
+    Where several processes worked: `processes` are CPU seconds of each kind, `inside` those within the workers, `workers` their
+    number, `peak_mb` the memory of the largest worker (0: that of the stage's own process).
+    """
 
     name: str
     events: int
     seconds: float
     cpu: float
     more: Mapping[str, float] = field(default_factory=dict)
+    processes: Mapping[str, float] = field(default_factory=dict)
+    inside: Mapping[str, float] = field(default_factory=dict)
+    workers: int = 0
+    peak_mb: float = 0.0
 
     @property
     def per_second(self) -> float:
@@ -31,6 +40,8 @@ class Measured:
 
 Stage = Callable[[Size, Path], Iterator[Measured]]
 """stage(size, folder): measure, in a folder that is empty and will be removed."""
+Served = Callable[[Size, Path, Parts], Iterator[Measured]]
+"""The same, for a stage that needs servers."""
 
 
 @dataclass(slots=True)

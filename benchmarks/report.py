@@ -1,147 +1,111 @@
-"""What a run says: the table, the ratios of the performance budget, the JSON file, and the table in README.md."""
+"""What a run says: its tables, and the files that they are written to."""
 
 from __future__ import annotations
 
 import json
-import os
-import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.measure import Measured
-from benchmarks.sizes import Size
+from benchmarks.budget import BUDGET
+from benchmarks.chart import chart
 
 HERE: Final = Path(__file__).resolve().parent
 LATEST: Final = HERE / "results" / "latest.json"
 README: Final = HERE / "README.md"
+CHART: Final = "latest.svg"
 BEGIN: Final = "<!-- results -->"
 END: Final = "<!-- end of results -->"
-NOT_YET: Final = ("one_worker_postgres", "two_workers_postgres", "status_5m_vs_1m")
-"""Ratios of backends and sizes that this version does not measure."""
-BUDGET: Final[Mapping[str, str]] = {
-    "one_worker_sqlite": ">= 0.10",
-    "match_3000_vs_57": "<= 1.5",
-    "match_hostile": "<= 4",
-    "payload_bytes": "<= 0.30",
-    "rss_mb": "<= 150",
-    "drift_p95_s": "< 2",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """One stage's measurements, and the peak memory of its process (MB)."""
-
-    stage: str
-    measured: tuple[Measured, ...]
-    peak_mb: float
-
-
-def machine() -> str:
-    """What this ran on, without its name."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
-        model = names[0] if names else model
-    cores = len(os.sched_getaffinity(0))
-    return f"{model}, {cores} CPUs, {platform.system()} {platform.release()}, Python {platform.python_version()}"
-
-
-def ratios(ran: Sequence[Ran], size: Size) -> dict[str, float | None]:
-    """The ratios by name; None for what this version has not."""
-    lines = {one.name: one for stage in ran for one in stage.measured}
-    more = {name: value for one in lines.values() for name, value in one.more.items()}
-    floor = lines["floor"].per_second
-    few, some, many = (_cost(lines[f"match, {count} mappings"]) for count in size.mappings)
-    hostile = _cost(lines[f"match hostile, {size.mappings[1]} mappings"])
-    worker = {kind: lines[f"one worker, stream to sealed store (retain: {kind})"] for kind in ("matched", "all")}
-    growth = [one.more["growth"] for one in lines.values() if "growth" in one.more]
-    found: dict[str, float | None] = {
-        "one_worker_sqlite": worker["matched"].per_second / floor,
-        "one_worker_sqlite_cpu": _cost(lines["floor"]) / _cost(worker["matched"]),
-        "one_worker_sqlite_retain_all": worker["all"].per_second / floor,
-        "directory_to_sealed_store": lines["directory to sealed store (run --once)"].per_second / floor,
-        "match_3000_vs_57": many / few,
-        "match_hostile": hostile / some,
-        "payload_bytes": more["payload_bytes"],
-        "status_5x_rows": max(growth),
-        "rss_mb": next(stage.peak_mb for stage in ran if stage.stage == "worker"),
-        "drift_p50_s": more["drift_p50_s"],
-        "drift_p95_s": more["drift_p95_s"],
-    }
-    return {**dict.fromkeys(NOT_YET), **{name: _round(value) for name, value in found.items()}}
-
-
-def _cost(one: Measured) -> float:
-    """CPU seconds per event: what is computed costs that, whatever else the machine does meanwhile."""
-    return one.cpu / one.events
-
-
-def _round(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.3g}")
-
-
-def document(ran: Sequence[Ran], size: Size, now: datetime) -> dict[str, Any]:
-    """The document of results/latest.json."""
-    floor = next(one for stage in ran for one in stage.measured if one.name == "floor")
-    return {
-        "machine": machine(),
-        "date": f"{now.astimezone(UTC):%Y-%m-%d}",
-        "size": size.name,
-        "floor_events_per_s": round(floor.per_second),
-        "ratios": ratios(ran, size),
-        "stages": [
-            {
-                "name": one.name,
-                "events": one.events,
-                "events_per_s": _round(one.per_second),
-                "events_per_cpu_s": _round(one.events / one.cpu if one.cpu else 0.0),
-                "ratio_to_floor": _round(one.per_second / floor.per_second),
-                "peak_mb": round(stage.peak_mb),
-            }
-            for stage in ran
-            for one in stage.measured
-        ],
-    }
+_BESIDE: Final = (
+    ("store_bytes_per_event", "stream_bytes_per_event", "rss_after_10_percent_mb", "rss_at_end_mb", "cores_used_by_others"),
+    ("p50_s", "p95_s", "p99_s", "load_events_per_s", "waiting_before"),
+    ("block_bytes", "row_per_payload_bytes", "json_bytes"),
+    ("growth",),
+)
 
 
 def table(found: Mapping[str, Any]) -> str:
-    """The results as a table in Markdown."""
-    rows = [("stage", "events/s", "per CPU second", "to floor", "peak MB")]
-    for one in found["stages"]:
-        numbers = (one["events_per_s"], one["events_per_cpu_s"])
-        rows.append((one["name"], *(f"{n:,.0f}" for n in numbers), f"{one['ratio_to_floor']:.3g}", str(one["peak_mb"])))
+    """The results as tables in Markdown: the budget first."""
     head = f"{found['date']}, size {found['size']}, {found['machine']}"
-    limits = [("ratio", "measured", "budget")]
+    parts = [head, _lines(list(_budget(found))), _lines(list(_others(found))), _lines(list(_stages(found)))]
+    if found["setups"]:
+        parts += [_lines(list(_where(found))), "\n".join(f"- {one['name']}: {one['held_back_by']}" for one in found["setups"])]
+    parts += [text for names in _BESIDE if (text := _beside(found, names))]
+    parts += [f"SKIPPED {stage}: {why}" for stage, why in found["skipped"].items()]
+    return "\n\n".join(parts) + "\n"
+
+
+def _budget(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    yield "budget", "what", "measured", "limit", "verdict"
+    for name, limit in BUDGET.items():
+        yield name, limit.about, _number(found["ratios"][name]), str(limit), found["verdicts"][name]
+
+
+def _others(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    yield "other ratio", "measured"
     for name, value in found["ratios"].items():
-        limits.append((name, "-" if value is None else f"{value:g}", BUDGET.get(name, "")))
-    return f"{head}\n\n{_lines(rows)}\n\n{_lines(limits)}\n"
+        if name not in BUDGET:
+            yield name, _number(value)
+
+
+def _stages(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    yield "stage", "events/s", "per CPU second", "to floor", "peak MB"
+    for one in found["stages"]:
+        numbers = (f"{one['events_per_s']:,.0f}", f"{one['events_per_cpu_s']:,.0f}")
+        yield one["name"], *numbers, _number(one["ratio_to_floor"]), str(one["peak_mb"])
+
+
+def _where(found: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    kinds = ("workers", "seal", "postgres", "kafka")
+    inside = ("read and decode", "judge and the rest", "append")
+    yield "CPU, microseconds per event", *kinds, *(f"workers: {name}" for name in inside)
+    for one in found["setups"]:
+        used, within = one["cpu_us_per_event"], one["inside_workers_us_per_event"]
+        yield one["name"], *(_number(used.get(kind)) for kind in kinds), *(_number(within.get(name)) for name in inside)
+
+
+def _beside(found: Mapping[str, Any], names: Sequence[str]) -> str:
+    """What lines say of these, where they say the first of them."""
+    rows = [
+        (one["name"], *(_number(one["more"].get(name)) for name in names)) for one in found["stages"] if names[0] in one["more"]
+    ]
+    return _lines([("measured beside", *(name.replace("_", " ") for name in names)), *rows]) if rows else ""
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:g}"
+
+
+_TEXTS: Final = frozenset({"what", "verdict"})
 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
+    """A table: the first row is its head; words stand left, numbers right."""
+    left = [n == 0 or name in _TEXTS for n, name in enumerate(rows[0])]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    places = list(zip(widths, left, strict=True))
     made = [
-        "| " + " | ".join(_padded(cell, width, n) for n, (cell, width) in enumerate(zip(row, widths, strict=True))) + " |"
+        "| " + " | ".join(cell.ljust(w) if at else cell.rjust(w) for cell, (w, at) in zip(row, places, strict=True)) + " |"
         for row in rows
     ]
-    rule = "|" + "|".join("-" * (width + 1) + ("-" if n == 0 else ":") for n, width in enumerate(widths)) + "|"
+    rule = "|" + "|".join("-" * (width + 1) + ("-" if at else ":") for width, at in places) + "|"
     return "\n".join([made[0], rule, *made[1:]])
 
 
-def _padded(cell: str, width: int, column: int) -> str:
-    return cell.ljust(width) if column == 0 else cell.rjust(width)
-
-
 def write(found: Mapping[str, Any], latest: Path = LATEST, readme: Path = README) -> None:
-    """Write the JSON file, and the table between the marks of the README. Raises ValueError where the marks are missing."""
+    """Write the JSON file, the chart beside it, and the tables between the marks of the README.
+
+    Raises ValueError where the marks are missing; then the README is as it was.
+    """
     latest.parent.mkdir(parents=True, exist_ok=True)
     latest.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    picture = latest.with_name(CHART)
+    picture.write_text(chart(found), encoding="utf-8")
     text = readme.read_text(encoding="utf-8")
     if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
         raise ValueError(f"{readme}: the marks {BEGIN} and {END} must stand there once, in this order")
     before, after = text[: text.index(BEGIN)], text[text.index(END) :]
-    readme.write_text(f"{before}{BEGIN}\n\n{table(found)}\n{after}", encoding="utf-8")
+    shown = f"![Throughput of each setup, and where its CPU goes]({picture.relative_to(readme.parent).as_posix()})"
+    readme.write_text(f"{before}{BEGIN}\n\n{shown}\n\n{table(found)}\n{after}", encoding="utf-8")

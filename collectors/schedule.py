@@ -106,8 +106,10 @@ class Schedule:
     def stop(self) -> None:
         """End: nothing fires any more; sources that run are asked to stop and waited for."""
         self._stop.set()
-        if self._scheduler is not None:
-            self._scheduler.shutdown(wait=True)
+        with self._lock:  # a tick that waits for the scheduler would be waited for by it
+            scheduler = self._scheduler
+        if scheduler is not None:
+            scheduler.shutdown(wait=True)
             self._scheduler = None
 
     def tick(self) -> None:
@@ -116,8 +118,8 @@ class Schedule:
             if self._stop.is_set() or self._held():
                 return
             self._epoch = self._ask(self.lease.acquire)
-            taken = self._epoch is not None
-        if taken and self._scheduler is not None:
+            if self._epoch is None or self._scheduler is None or self._stop.is_set():
+                return
             self._log.info("lease_taken", epoch=self._epoch)
             for job in self.jobs:
                 self._scheduler.modify_job(f"source/{job.source}", next_run_time=_now())

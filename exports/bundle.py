@@ -140,8 +140,9 @@ class _Bundle:
         total = sum(self._survey.selected)
         for done, (row, entry) in enumerate(self._log.rows(self._survey.indexes())):
             parts: dict[Part, Salted | None] = {p: self._log.part(row, entry, p) for p in PARTS if p in entry}
-            if None in parts.values() and not self._survey.is_erased(row.idx):
-                raise VerificationError(f"entry {row.idx} lacks bytes, and no erasure says so", index=row.idx)
+            for gone in (name for name, part in parts.items() if part is None):
+                if not self._survey.is_erased(row.idx, entry["type"], gone):
+                    self._log.explain(row, gone, self._head.size)
             self._selected[entry["type"]] += 1
             self._erased += None in parts.values()
             detail, payload, name = parts.get("detail"), parts.get("payload"), payload_name(row.idx)

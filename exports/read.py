@@ -6,13 +6,15 @@ import base64
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NoReturn
 
 from sqlalchemy import Connection, Row, select
 
+from exports.errors import ExportError
 from store import schema
 from store.blocks import BlockReader
 from store.entries import check_committed, decode
+from store.erasures import read_erasures
 from store.errors import VerificationError
 from store.writer import SqlTiles, read_head
 
@@ -81,6 +83,19 @@ class LogReader:
         salt = _bytes(salt, row.idx)
         check_committed(entry[part], salt, data, row.idx, part)
         return Salted(salt, data)
+
+    def explain(self, row: Row[Any], part: Part, size: int) -> NoReturn:
+        """Bytes are gone, and no erasure below `size` says so: they were erased since that was signed, or tampered with.
+
+        Raises ExportError or VerificationError.
+        """
+        index = row.idx
+        if part in read_erasures(self._connection, index).parts(index, row.type):
+            raise ExportError(
+                f"entry {index} was erased after the checkpoint of {size} entries was signed: sign the log as it is "
+                "(attestream log checkpoint), then make the bundle"
+            )
+        raise VerificationError(f"entry {index} lacks the bytes of its {part}, and no erasure says so", index=index)
 
 
 def _bytes(value: Any, index: int) -> bytes:

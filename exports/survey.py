@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from exports.scope import ALWAYS, SPEAKS, Scope
 from exports.spans import Spans
+from store.erasures import Named, read_erasure
 from store.times import format_time
 
 TILING: Final = frozenset({"complete", "partial"})
@@ -59,7 +60,7 @@ class Survey:
         self.known_at = size if scope.known_at is None else scope.known_at
         self.selected = bytearray(size)
         self.counts: Counter[str] = Counter()
-        self.erased: list[tuple[int, int]] = []
+        self.erased = Named()
         self.findings: dict[tuple[str, str], Standing] = {}
         self.evidence: Counter[str] = Counter()
         self.sources: dict[str, SourceTally] = {}
@@ -70,7 +71,7 @@ class Survey:
         """Take one entry into account."""
         kind = intern(entry["type"])
         if kind == "erasure":
-            self.erased.extend((first, last) for first, last in entry.get("ranges", ()))
+            self.erased.add(*read_erasure(entry, index))
         if index >= self.known_at:
             return
         inside = self._from <= entry["event_time"] < self._to
@@ -98,9 +99,9 @@ class Survey:
             yield at
             at = self.selected.find(1, at + 1)
 
-    def is_erased(self, index: int) -> bool:
-        """Whether an erasure names this entry."""
-        return any(first <= index <= last for first, last in self.erased)
+    def is_erased(self, index: int, kind: str, part: str) -> bool:
+        """Whether an erasure names this part of this entry."""
+        return part in self.erased.parts(index, kind)
 
     def _select(self, *indexes: int) -> None:
         for index in indexes:

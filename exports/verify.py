@@ -20,7 +20,7 @@ import sys
 import unicodedata
 import zlib
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -35,6 +35,7 @@ OK, NOT_RUN, USAGE, TAMPERED, INCOMPLETE, STALE, ERASED = 0, 1, 2, 4, 5, 6, 7
 FORMAT = 1
 README_SHA256 = "57efe2f01167f10b3164211a94b6c3601dc589287aecd58fe217a90722eeac12"
 FILES = ("README.txt", "checkpoint", "details.jsonl", "entries.jsonl", "index.csv", "proofs.jsonl", "status.json")
+NEVER_ERASED = {"erasure", "key", "mapping_set", "window"}
 ALWAYS = {"attestation", "closing", "erasure", "exception", "key", "mapping_set", "soa"}
 COUNTS = ("collected", "dead_letter", "duplicate", "evidence", "unmatched")
 COLUMNS = (
@@ -446,6 +447,10 @@ def is_ranges(value: Any) -> bool:
     return pairs and all(first <= last for first, last in value)
 
 
+def is_erased_part(value: Any) -> bool:
+    return value in (None, "all", "payload")
+
+
 ANY = {"type": is_word, "source": is_text, "event_time": is_time, "collected_at": is_time, "recorded_at": is_time}
 OPTIONAL = {"detail": is_part, "payload": is_part, "controls": is_texts, "mapping_set": is_text}
 HOLDS: dict[str, dict[str, Any]] = {
@@ -461,7 +466,7 @@ HOLDS: dict[str, dict[str, Any]] = {
     "window": {"attempt": is_text, "state": is_word, "asked": is_period, "counts": is_counts},
     "dead_letter": {"window": is_text},
     "mapping_set": {"digest": is_text, "payload": is_part},
-    "erasure": {"ranges": is_ranges},
+    "erasure": {"ranges": is_ranges, "part": is_erased_part},
 }
 
 
@@ -473,6 +478,8 @@ def check_entry(entry: dict[str, Any], index: int) -> None:
     need(all(is_right(entry.get(name)) for name, is_right in wanted.items()), f"entry {index} is malformed")
     if entry["type"] == "finding" and entry["cites"] != "due":
         need(all(cited < index for cited in entry["cites"]), f"entry {index} cites what came after it")
+    if entry["type"] == "erasure":
+        need(all(last < index for _, last in entry["ranges"]), f"entry {index} erases what came after it")
 
 
 # What entries say, all together
@@ -520,7 +527,7 @@ class Log:
         self.findings: dict[tuple[str, str], Row] = {}
         self.evidence: Counter[str] = Counter()
         self.read: dict[str, Source] = {}
-        self.erased: list[list[int]] = []
+        self.erased: dict[str, list[list[int]]] = {"detail": [], "payload": []}
         self.largest = 0
         self._recorded = ""
         self._open: dict[str, Counter[str]] = {}
@@ -534,7 +541,8 @@ class Log:
         self._agree(index, entry)
         self.largest = max(self.largest, entry.get("detail", {"size": 0})["size"])
         if kind == "erasure":
-            self.erased += entry["ranges"]
+            for part in ("payload",) if entry.get("part") == "payload" else ("detail", "payload"):
+                self.erased[part] += entry["ranges"]
         if index >= scope["known_at"]:
             return
         inside = scope["from"] <= entry["event_time"] < scope["to"]
@@ -556,6 +564,14 @@ class Log:
                 self.findings[key] = Row(time, index, entry["after"], tuple(entry["controls"]), cites, fits)
 
     def finish(self) -> None:
+        for part, ranges in self.erased.items():
+            joined: list[list[int]] = []
+            for first, last in sorted(ranges):
+                if joined and first <= joined[-1][1] + 1:
+                    joined[-1][1] = max(joined[-1][1], last)
+                else:
+                    joined.append([first, last])
+            self.erased[part] = joined
         for row in self.findings.values():
             if row.fits and row.state in ("not-satisfied", "satisfied", "stale"):
                 self._select((row.entry, *row.cites))
@@ -587,8 +603,10 @@ class Log:
         for index in indexes:
             self.selected[index] = 1
 
-    def says_erased(self, index: int) -> bool:
-        return any(first <= index <= last for first, last in self.erased)
+    def says_erased(self, index: int, part: str) -> bool:
+        ranges = self.erased[part]
+        at = bisect_right(ranges, index, key=lambda pair: pair[0]) - 1
+        return at >= 0 and index <= ranges[at][1]
 
     def states(self) -> list[dict[str, Any]]:
         tallies: dict[str, Counter[str]] = {control: Counter() for control in (*self.evidence, *self.controls)}
@@ -713,9 +731,11 @@ class Bundle:
         row = parse(line, f"the details of entry {index}") if line is not None else {"index": self.head.size}
         check_order(row.get("index"), index, "row in details.jsonl")
         need(row.keys() - {"index"} == entry.keys() & {"detail", "payload"}, f"the details of entry {index} are malformed")
-        if {"erased": True} in row.values():
-            need(self.log.says_erased(index), f"bytes of entry {index} are missing, and no erasure in the log names it")
-            self.erased += 1
+        gone = [part for part, value in row.items() if value == {"erased": True}]
+        for part in gone:
+            said = entry["type"] not in NEVER_ERASED and self.log.says_erased(index, part)
+            need(said, f"bytes of entry {index} are missing, and no erasure in the log names it")
+        self.erased += bool(gone)
         return row
 
     def _detail(self, row: dict[str, Any], index: int, entry: dict[str, Any]) -> bytes | None:

@@ -6,6 +6,7 @@ becomes a dead letter with its bytes.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import threading
 from collections.abc import Mapping, Sequence
@@ -29,9 +30,24 @@ from store.evidence import EvidenceStore
 from store.records import UNREADABLE, Advance, Appended, Batch, DriftRow, Event, Judged
 
 BATCH: Final = 1000
+TRIM_EVERY: Final = 8
+"""Large batches after which the stream is trimmed; after a smaller one it is at once."""
+_GENERATIONS: Final = (20_000, 20, 100)
+"""Of the collector, in a process that mostly maps: a batch makes some ten thousand objects, and hardly one cycle."""
 _DRAIN_WAIT: Final = 0.2
 """Seconds that a poll waits while the rest of a stream is another worker's to take."""
 log = structlog.get_logger("attestream.worker")
+
+
+def settle_memory() -> None:
+    """Leave all that is in memory now out of garbage collection, and collect less often what comes and goes.
+
+    For the whole process. A compiled mapping set is a hundred thousand objects, which each full collection would walk again.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GENERATIONS)
 
 
 class NoMappingSet(PipelineError):
@@ -40,14 +56,20 @@ class NoMappingSet(PipelineError):
 
 @dataclass(slots=True)
 class Worker:
-    """Maps one consumer's partitions into the store."""
+    """Maps one consumer's partitions into the store.
+
+    `steady`: this process mostly maps, so what it compiles is left out of garbage collection (`settle_memory`).
+    """
 
     stream: Stream
     store: EvidenceStore
     retain_all: bool = False
     batch: int = BATCH
+    steady: bool = False
     _consumer: Consumer | None = field(default=None)
     _rules: RuleSet | None = field(default=None)
+    _taken: dict[int, int] = field(default_factory=dict)
+    _large: int = 0
 
     def run_once(self, timeout: float = 0.0) -> Appended | None:
         """Take one batch through to the store; None when there is nothing to read. Raises StoreError, StreamError.
@@ -82,8 +104,17 @@ class Worker:
                 log.warning("another worker took over; claiming again")
                 self._again()
                 return Appended(0, 0)
-            self.stream.trim({a.partition: a.end for a in polled.advances})
+            self._trim(polled)
             return appended
+
+    def _trim(self, polled: Polled) -> None:
+        """Let go of what was taken: at once, or under load after several batches, for it is a transaction of its own."""
+        self._taken.update((a.partition, a.end) for a in polled.advances)
+        self._large = self._large + 1 if len(polled.items) >= BATCH else TRIM_EVERY
+        if self._large >= TRIM_EVERY:
+            self._large = 0
+            taken, self._taken = self._taken, {}
+            self.stream.trim(taken)
 
     def drain(self) -> int:
         """Work until all that is in the stream now has been taken, by whichever worker; returns how many batches it took."""
@@ -136,6 +167,8 @@ class Worker:
             if not digest:
                 raise NoMappingSet("no mapping set is active: run `attestream mappings activate`")
             self._rules = RuleSet.compile(MappingSet.from_bytes(set_payload(self.store.engine, digest)))
+            if self.steady:
+                settle_memory()
         return self._rules
 
     def _append(self, batch: Batch, advances: Sequence[Advance]) -> Appended:
@@ -185,18 +218,26 @@ def _gap(gap: Gap, now: int) -> DriftRow:
 
 
 def _judge(rules: RuleSet, received: Received) -> Judged:
-    event = received.event
-    if event.kind == "window":
-        try:
-            return Judged(event, (), received.partition, read_window(event))
-        except CodecError as error:
-            return _dead(Judged(event, (), received.partition), f"no window record: {error}")
-    if event.type == UNREADABLE:
-        return Judged(event, (), received.partition)
+    event, partition, _ = received
+    if event.type.startswith(_OWN_KINDS):
+        if event.kind == "window":
+            return _window(event, partition)
+        if event.type == UNREADABLE:
+            return Judged(event, (), partition)
     try:
-        return Judged(event, rules.judge(event), received.partition)
+        return Judged(event, rules.judge(event), partition)
     except (RulesError, RecursionError, ValueError) as error:
-        return _dead(Judged(event, (), received.partition), f"could not be judged: {type(error).__name__}")
+        return _dead(Judged(event, (), partition), f"could not be judged: {type(error).__name__}")
+
+
+_OWN_KINDS: Final = ("window", UNREADABLE)
+
+
+def _window(event: Event, partition: int) -> Judged:
+    try:
+        return Judged(event, (), partition, read_window(event))
+    except CodecError as error:
+        return _dead(Judged(event, (), partition), f"no window record: {error}")
 
 
 def _dead(judged: Judged, reason: str) -> Judged:

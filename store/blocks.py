@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import zstandard
 from sqlalchemy import Connection
@@ -20,8 +20,7 @@ _DESCRIPTOR: Final = 0b00100
 """Low bits of a zstd frame's descriptor: a checksum, no dictionary, reserved bits zero."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """Where bytes stand: `block` counts from 0 within one append until the blocks have ids."""
 
     block: int
@@ -39,16 +38,16 @@ class Packed:
 
 def pack_blocks(items: Sequence[Sequence[bytes]]) -> Packed:
     """Compress the pieces of items (detail, payload), an item never split, about 100 items or 1 MiB a block."""
-    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
     blocks: list[tuple[int, bytes]] = []
     refs: list[Ref] = []
     pieces: list[bytes] = []
+    compressor = _compressor()
     size = count = 0
 
     def close() -> None:
         nonlocal size, count
         if pieces:
-            blocks.append((size, compressor.compress(b"".join(pieces))))
+            blocks.append((size, close_block(b"".join(pieces), compressor)))
             pieces.clear()
             size = count = 0
 
@@ -63,6 +62,15 @@ def pack_blocks(items: Sequence[Sequence[bytes]]) -> Packed:
         count += 1
     close()
     return Packed(tuple(blocks), tuple(refs))
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    return zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+
+
+def close_block(raw: bytes, compressor: zstandard.ZstdCompressor | None = None) -> bytes:
+    """Compress the bytes of one block."""
+    return (compressor or _compressor()).compress(raw)
 
 
 def open_block(data: bytes, length: int, block: int) -> bytes:

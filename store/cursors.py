@@ -6,22 +6,27 @@ A lease and a partition carry an epoch that grows with every change of hands. Wh
 from __future__ import annotations
 
 import json
+import time
 import uuid
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine, Row, delete, select, update
 
 from store import schema
+from store.database_clock import clock_of, moment
 from store.engine import lock_row, reading, writing
-from store.errors import Fenced, StoreError
+from store.errors import CommitUnknown, Fenced, StoreError
 from store.records import HOUR, MINUTE, WindowRecord, WindowState
-from store.sql import chunks, insert, upsert
-from store.times import Clock, wall_clock
-from store.writer import read_head
+from store.sql import chunks, find_rows, insert, upsert
+from store.times import Clock
+from store.writer import Head, read_head
 
 COLLECT = "collect"
 LEASE_TIME = MINUTE
+_UNKNOWN: Final = (0.5, 2.0, 5.0)
+"""Seconds after which the ledger tries again what may or may not have been committed."""
+T = TypeVar("T")
 CLOCK_AHEAD = 5 * MINUTE
 """A lease that lasts for longer than this and its own time was taken by a clock that was wrong: nobody waits for its end."""
 
@@ -54,21 +59,21 @@ class Positions:
 
 
 class Lease:
-    """A row that one process holds at a time. Its epoch grows with every holder."""
+    """A row that one process holds at a time. Its epoch grows with every holder. Without a clock it goes by the database's."""
 
-    def __init__(self, engine: Engine, name: str = COLLECT, clock: Clock = wall_clock, time: int = LEASE_TIME) -> None:
+    def __init__(self, engine: Engine, name: str = COLLECT, clock: Clock | None = None, time: int = LEASE_TIME) -> None:
         self._engine = engine
         self._name = name
-        self._clock = clock
+        self._clock = clock_of(engine, clock)
         self._time = time
         self._holder = uuid.uuid4().hex
         self._epoch: int | None = None
 
     def acquire(self, *, steal: bool = False) -> int | None:
         """Take the lease if it is free, expired or ours; None when another holds it. Returns the epoch."""
-        table, now = schema.lease, self._clock()
+        table = schema.lease
         with writing(self._engine) as connection:
-            row = self._lock(connection)
+            row, now = self._lock(connection)
             if row is not None and row.holder == self._holder and row.epoch == self._epoch:
                 connection.execute(update(table).where(table.c.name == self._name).values(expires=now + self._time))
                 return self._epoch
@@ -79,8 +84,8 @@ class Lease:
             upsert(connection, table, ["name"], values, ["epoch", "holder", "expires"])
         return self._epoch
 
-    def _lock(self, connection: Connection) -> Row[Any] | None:
-        """The lease's row, ours for this transaction; made where there is none, for then two could take it."""
+    def _lock(self, connection: Connection) -> tuple[Row[Any] | None, int]:
+        """The lease's row, ours for this transaction, and when; made where there is none, for then two could take it."""
         table = schema.lease
         query = select(table).where(table.c.name == self._name)
         row = lock_row(connection, query)
@@ -88,13 +93,13 @@ class Lease:
             free = {"name": self._name, "epoch": 0, "holder": "", "expires": 0}
             upsert(connection, table, ["name"], free)
             row = lock_row(connection, query)
-        return row
+        return row, moment(self._clock, getattr(row, "now", None))
 
     def renew(self) -> bool:
         """Hold it for longer, and what was registered under it. False when it is lost."""
-        table, attempt, now = schema.lease, schema.attempt, self._clock()
+        table, attempt = schema.lease, schema.attempt
         with writing(self._engine) as connection:
-            row = self._lock(connection)
+            row, now = self._lock(connection)
             if row is None or (row.holder, row.epoch) != (self._holder, self._epoch):
                 return False
             connection.execute(update(table).where(table.c.name == self._name).values(expires=now + self._time))
@@ -103,6 +108,7 @@ class Lease:
                     attempt.c.state == WindowState.OPEN.value,
                     attempt.c.epoch == self._epoch,
                     attempt.c.deadline < now + HOUR,
+                    attempt.c.deadline > 0,  # these lapse
                 )
                 # An append may hold some of them, and wait for others: those are left to the next time.
                 ids = select(attempt.c.id).where(*late).with_for_update(skip_locked=True)
@@ -123,9 +129,9 @@ class Lease:
 class CollectionLedger:
     """Attempts and cursors of sources (the Ledger of collectors/base.py)."""
 
-    def __init__(self, engine: Engine, clock: Clock = wall_clock, lease: str = COLLECT) -> None:
+    def __init__(self, engine: Engine, clock: Clock | None = None, lease: str = COLLECT) -> None:
         self._engine = engine
-        self._clock = clock
+        self._clock = clock_of(engine, clock)
         self._lease = lease
 
     def declare(self, sources: Sequence[Mapping[str, Any]]) -> None:
@@ -155,16 +161,22 @@ class CollectionLedger:
 
     def register(self, source: str, epoch: int, periods: Sequence[tuple[int, int]], kind: str) -> Sequence[str]:
         """Register one attempt per period, all or none, before anything of them is published. Raises Fenced for a stale epoch."""
-        now = self._clock()
+        ids = [uuid.uuid4().hex for _ in periods]
+        _surely(lambda: self._register(source, epoch, dict(zip(ids, periods, strict=True)), kind))
+        return ids
+
+    def _register(self, source: str, epoch: int, periods: Mapping[str, tuple[int, int]], kind: str) -> None:
         with writing(self._engine) as connection:
-            self._check(connection, epoch)
+            now = moment(self._clock, self._check(connection, epoch).now)
+            if any(True for _ in find_rows(connection, schema.attempt, ("id",), "id", list(periods)[:1])):
+                return  # the commit of which nobody knew was done
             schedule = connection.execute(
                 select(schema.source.c.schedule).where(schema.source.c.name == source)
             ).scalar_one_or_none()
             deadline = now + max(3 * (schedule or 0), HOUR)
             rows = [
                 {
-                    "id": uuid.uuid4().hex,
+                    "id": attempt,
                     "source": source,
                     "kind": kind,
                     "epoch": epoch,
@@ -177,19 +189,21 @@ class CollectionLedger:
                     "state": WindowState.OPEN.value,
                     "sets": "",
                 }
-                for start, end in periods
+                for attempt, (start, end) in periods.items()
             ]
             insert(connection, schema.attempt, rows)
             if kind == "retry":  # what was to be asked again is asked again now, in this same transaction
                 table = schema.attempt
-                for start, end in periods:
+                for start, end in periods.values():
                     # States are looked at once for several periods: what lies within this one is asked again with it.
                     where = (table.c.source == source, table.c.asked_from >= start, table.c.asked_to <= end)
                     connection.execute(update(table).where(*where).values(again=False))
-        return [str(row["id"]) for row in rows]
 
     def finish(self, attempt: str, epoch: int, record: WindowRecord, cursor: Mapping[str, Any] | None) -> None:
         """The attempt's record is published: it may close by its counts. Moves the cursor unless None. Raises Fenced."""
+        _surely(lambda: self._finish(attempt, epoch, record, cursor))
+
+    def _finish(self, attempt: str, epoch: int, record: WindowRecord, cursor: Mapping[str, Any] | None) -> None:
         table, source = schema.attempt, schema.source
         with writing(self._engine) as connection:
             self._check(connection, epoch)
@@ -199,6 +213,8 @@ class CollectionLedger:
                 .values(finished=True)
             )
             if done.rowcount != 1:
+                if _is_finished(connection, attempt, epoch):
+                    return
                 raise Fenced(f"attempt {attempt} is not open under epoch {epoch}")
             if cursor is not None:
                 connection.execute(
@@ -209,6 +225,9 @@ class CollectionLedger:
 
     def withdraw(self, attempts: Sequence[str], epoch: int) -> None:
         """Take back attempts that were registered and never begun: the cursor stands before them. Raises Fenced."""
+        _surely(lambda: self._withdraw(attempts, epoch))
+
+    def _withdraw(self, attempts: Sequence[str], epoch: int) -> None:
         table = schema.attempt
         with writing(self._engine) as connection:
             self._check(connection, epoch)
@@ -217,7 +236,8 @@ class CollectionLedger:
                 connection.execute(delete(table).where(table.c.id.in_(some), *untouched))
 
     def interrupted(self, source: str, epoch: int) -> Sequence[tuple[int, int]]:
-        """Let this source's unfinished attempts of older epochs lapse; returns periods that must be asked for again.
+        """Let this source's unfinished attempts lapse; returns periods that must be asked for again. Called before a source is
+        read: what is open then was begun by an older epoch, or by a run that the store or the stream ended.
 
         The cursor stands before what was not finished, so only periods given up after their cursor had moved are returned.
         """
@@ -228,7 +248,7 @@ class CollectionLedger:
                 update(table)
                 .where(
                     table.c.source == source,
-                    table.c.epoch < epoch,
+                    table.c.epoch <= epoch,
                     table.c.finished.is_(False),
                     table.c.state == WindowState.OPEN.value,
                 )
@@ -238,14 +258,32 @@ class CollectionLedger:
             rows = connection.execute(select(table.c.asked_from, table.c.asked_to).where(*again)).all()
         return [(row.asked_from, row.asked_to) for row in rows]
 
-    def _check(self, connection: Connection, epoch: int) -> None:
+    def _check(self, connection: Connection, epoch: int) -> Head:
         """Nobody appends meanwhile (what is changed here, an append changes too, in an order of its own), and nobody takes the
         lease."""
-        read_head(connection, lock=True)
+        head = read_head(connection, lock=True)
         table = schema.lease
         row = lock_row(connection, select(table).where(table.c.name == self._lease))
         if row is None or row.epoch != epoch:
             raise Fenced(f"the lease {self._lease!r} is not held under epoch {epoch} any more")
+        return head
+
+
+def _surely(act: Callable[[], T]) -> T:
+    """Do what may be done twice; where nobody knows whether it was committed, do it again. Raises what remains after a while."""
+    for pause in _UNKNOWN:
+        try:
+            return act()
+        except CommitUnknown:
+            time.sleep(pause)
+    return act()
+
+
+def _is_finished(connection: Connection, attempt: str, epoch: int) -> bool:
+    """Whether it was finished already, by a commit of which nobody knew."""
+    table = schema.attempt
+    query = select(table.c.finished).where(table.c.id == attempt, table.c.epoch == epoch)
+    return bool(connection.execute(query).scalar_one_or_none())
 
 
 def _same_lateness(connection: Connection, name: str, lateness: int) -> None:

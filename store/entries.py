@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -24,8 +23,7 @@ SALT: Final = 16
 JSON: Final = "application/json"
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True, gc=False):
     """Bytes that an entry commits to, with their salt."""
 
     salt: bytes
@@ -116,6 +114,7 @@ def check_committed(field: Any, salt: bytes | None, data: bytes | None, index: i
     if not isinstance(field, dict):
         raise VerificationError(f"entry {index} has bytes of a {name} that it does not commit to", index=index)
     if salt is None or data is None:
-        raise VerificationError(f"entry {index} lacks the bytes of its {name}, and no erasure says so", index=index)
+        what = "salt" if data is not None else "bytes"
+        raise VerificationError(f"entry {index} lacks the {what} of its {name}, and no erasure says so: tampering", index=index)
     if len(data) != field.get("size") or commit(salt, data) != field.get("commit"):
         raise VerificationError(f"entry {index}: its {name} is not what it commits to", index=index)

@@ -14,13 +14,15 @@ from sqlalchemy import Connection, Engine, select
 from store import schema
 from store.active import ActiveSet, activate, load_active, set_before
 from store.changes import Decide
+from store.database_clock import moment
 from store.engine import reading, writing
 from store.entries import committed, own_fields
+from store.erase import erase
 from store.errors import Fenced, StaleMappingSet
 from store.keep import Kept, Prepared, close_by_hand, count, keep, lateness_of, prepare
 from store.names import Names
 from store.present import note_evidence, write_changes, write_drift
-from store.records import Advance, Appended, Batch, DriftRow
+from store.records import Advance, Appended, Batch, DriftRow, OwnEntry
 from store.sql import change, find_rows
 from store.times import Clock, wall_clock
 from store.touched import want_coverage
@@ -70,22 +72,22 @@ class EvidenceStore:
         head = read_head(connection, lock=True)
         if prepared.items and batch.mapping_set != head.mapping_set:
             raise StaleMappingSet(f"judged by mapping set {batch.mapping_set[:12]}, {head.mapping_set[:12]} is active")
-        writer = EntryWriter(connection, head, max(self.clock(), head.recorded_at))
+        now = moment(self.clock, head.now)
+        writer = EntryWriter(connection, head, max(now, head.recorded_at))
         # 2. Positions move only from where this batch starts, under the epoch of its consumer.
         _advance(connection, positions)
-        return self._write(writer, head, batch, prepared, decide)
+        return self._write(writer, head, now, batch, prepared, decide)
 
-    def _write(self, writer: EntryWriter, head: Head, batch: Batch, prepared: Prepared, decide: Decide) -> Appended:
+    def _write(self, writer: EntryWriter, head: Head, now: int, batch: Batch, prepared: Prepared, decide: Decide) -> Appended:
         connection = writer.connection
         names = Names(connection)
         active = self._active_set(connection, head)
         # 3. What was seen before is dropped; the rest becomes evidence and dead letters. Entries of our own follow.
         lateness = lateness_of(connection)
         kept = keep(writer, prepared, self._secret, names, active, lateness, batch.retain_all)
-        for own in batch.own:
-            detail = committed(own.detail) if own.detail is not None else None
-            payload = committed(own.payload, own.media_type) if own.payload is not None else None
-            writer.add(own.type, "attestream", writer.now, writer.now, own_fields(own), detail, payload)
+        _write_own(writer, batch.own)
+        for erasure in batch.erasures:
+            erase(writer, self._secret, erasure)
         close_by_hand(writer, names, batch.closings, kept)
         if batch.activate is not None and batch.activate.digest != head.mapping_set:
             active = activate(writer, batch.activate)
@@ -97,7 +99,7 @@ class EvidenceStore:
             note_sets(connection, [attempt], *set_before(connection, index))
         attempts = record_windows(connection, (i for i in batch.items if i.event.kind == "window"))
         attempts += [attempt for attempt, _ in kept.counts] + list(batch.settle)
-        closed = settle(writer, names, attempts, active.digest, active.idx, self.clock())
+        closed = settle(writer, names, attempts, active.digest, active.idx, now)
         wanted = self._wanted(connection, names, active, batch, kept, closed)
         wanted.retire = active.digest != head.mapping_set
         view = load_view(connection, names, active, writer.now, wanted)
@@ -138,6 +140,13 @@ class EvidenceStore:
             if row is not None and row.due_at is not None:
                 wanted.fold_from((mapping, subject), row.due_at)
         return wanted
+
+
+def _write_own(writer: EntryWriter, entries: Sequence[OwnEntry]) -> None:
+    for own in entries:
+        detail = committed(own.detail) if own.detail is not None else None
+        payload = committed(own.payload, own.media_type) if own.payload is not None else None
+        writer.add(own.type, "attestream", writer.now, writer.now, own_fields(own), detail, payload)
 
 
 def _advance(connection: Connection, positions: Sequence[Advance]) -> None:

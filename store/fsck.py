@@ -5,7 +5,7 @@
 3. The tiles, recomputed from the leaves, are the stored tiles, and give the head's root.
 4. The log's first entries are those of the signed checkpoint.
 5. What is derived equals what the entries give: evidence, tags, dead letters, finding rows, what was seen (entry by entry);
-   findings and their causes; tallies, controls, roll-ups; attempts, coverage and counts.
+   findings and their causes; tallies, controls, roll-ups; attempts, coverage and counts; names that were erased.
 6. `refold`, where given, folds the findings again.
 
 `quiet_at`, `due_at`, drift, cursors, positions and leases are not in the log: 1 to 5 leave them out.
@@ -23,8 +23,10 @@ from sqlalchemy import Connection, Engine, exc, select
 from store import schema
 from store.checkpoint import SignedCheckpoint
 from store.engine import reading
+from store.erasures import read_erasures
 from store.errors import InvalidTime, StoreError, VerificationError
 from store.fsck_common import Context, Place, Progress, Seen, differs, expect
+from store.fsck_erased import check_names
 from store.fsck_findings import check_causes, check_present
 from store.fsck_log import check_checkpoint, check_entries, check_rows
 from store.fsck_rows import check_page, pages
@@ -84,7 +86,7 @@ def _context(connection: Connection, place: Place) -> Context:
     secret = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == "seen_key")).scalar_one()
     table = schema.mapping
     held = {row.id: row.held for row in connection.execute(select(table.c.id, table.c.held))}
-    return Context(connection, head, load_known(connection, head.mapping_set), held, secret, place)
+    return Context(connection, head, load_known(connection, head.mapping_set), held, secret, place, read_erasures(connection))
 
 
 def _verify(context: Context, checkpoint: SignedCheckpoint | None, refold: RefoldCheck | None) -> Verified:
@@ -106,6 +108,7 @@ def _verify(context: Context, checkpoint: SignedCheckpoint | None, refold: Refol
                 windows.add(context, seen, facts)
     # 5. As a whole.
     check_strays(context, seen)
+    check_names(context)
     _check_sets(context, seen)
     check_present(context)
     check_controls(context, check_tally(context))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from sqlalchemy import Connection
 
+from store.erasures import Named
 from store.errors import VerificationError
 from store.query_common import Known
 from store.writer import Head
 
+KEPT: Final = ("evidence", "dead_letter")
+"""Types of entries that source records become."""
 Progress = Callable[[int, int], None]
 """progress(done, total), in entries; each is read twice."""
 
@@ -35,7 +38,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One verification: a snapshot, its head, the mapping records, the store's key."""
+    """One verification: a snapshot, its head, the mapping records, the store's key, what was erased."""
 
     connection: Connection
     head: Head
@@ -43,16 +46,21 @@ class Context:
     held: Mapping[str, int]
     secret: bytes
     place: Place
+    erasures: Named
 
 
 @dataclass(slots=True)
 class Seen:
-    """What the entries say, gathered on the way: counts by type, mapping sets, whether anything was erased."""
+    """What the entries say, gathered on the way: counts by type, mapping sets, how many entries have erased bytes.
+
+    `forgotten`: how many of the kept ones have no detail any more, so that no id is known of them.
+    """
 
     types: dict[str, int] = field(default_factory=dict)
     sets: dict[str, tuple[int, int]] = field(default_factory=dict)
     set_indexes: dict[int, str] = field(default_factory=dict)
     erased: int = 0
+    forgotten: int = 0
 
 
 def differs(what: str, index: int | None = None) -> NoReturn:

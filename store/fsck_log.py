@@ -6,7 +6,7 @@ from sqlalchemy import func, or_, select
 
 from store import schema
 from store.checkpoint import SignedCheckpoint
-from store.fsck_common import Context, Seen, differs
+from store.fsck_common import KEPT, Context, Seen, differs
 from store.log_source import EntryReader, read_checked
 from store.tiles import HASH_SIZE, TILE_HEIGHT, TILE_WIDTH, node_hash, root
 from store.writer import SqlTiles
@@ -46,7 +46,8 @@ def check_entries(context: Context) -> Seen:
             differs("it was recorded before the entry before it", entry.index)
         recorded_at = entry.recorded_at
         seen.types[entry.type] = seen.types.get(entry.type, 0) + 1
-        seen.erased += entry.erased
+        seen.erased += any(part in fields for part in entry.erased)
+        seen.forgotten += entry.type in KEPT and "detail" in entry.erased
         if entry.type == "mapping_set":
             seen.sets[str(fields["digest"])] = (entry.index, entry.recorded_at)
             seen.set_indexes[entry.index] = str(fields["digest"])

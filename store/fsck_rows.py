@@ -6,24 +6,24 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from store import schema
-from store.fsck_common import Context, differs, expect
+from store.erasures import event_of
+from store.fsck_common import KEPT, Context, differs, expect
 from store.log_source import PAGE, EntryReader, StoredEntry
 from store.observed import Observed, look_up_observed
-from store.records import Event, Judged, Verdict
-from store.seen import Keys, keys_of, look_up
+from store.records import Judged, Verdict
+from store.seen import ERASED, Keys, id_keys, keys_of, look_up
 from store.times import parse_time
-
-KEPT: Final = ("evidence", "dead_letter")
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What one entry says, without its payload. `detail` and `keys` are None when erased or not there."""
+    """What one entry says, without its payload. `detail` and `keys` are None when erased or not there; `halved` is the hash of
+    the id where only the payload was erased."""
 
     index: int
     type: str
@@ -33,6 +33,7 @@ class Facts:
     recorded_at: int
     event_time: int
     collected_at: int
+    halved: bytes | None = None
 
     @property
     def source(self) -> str:
@@ -67,19 +68,15 @@ def pages(context: Context) -> Iterator[list[Facts]]:
 def _facts(entry: StoredEntry, secret: bytes) -> Facts:
     fields = json.loads(entry.metadata)
     detail = json.loads(entry.detail.data) if entry.detail.data is not None else None
-    keys = None
-    if entry.type in KEPT and detail is not None and entry.payload.data is not None:
-        keys = keys_of(secret, Judged(_event(fields, detail, entry.payload.data)))
+    keys = halved = None
+    if entry.type in KEPT and detail is not None:
+        judged = Judged(event_of(fields, detail, entry.payload.data or b""))
+        if entry.payload.data is not None:
+            keys = keys_of(secret, judged)
+        else:
+            [halved] = id_keys(secret, [judged])
     event_time, collected_at = parse_time(fields["event_time"]), parse_time(fields["collected_at"])
-    return Facts(entry.index, entry.type, fields, detail, keys, entry.recorded_at, event_time, collected_at)
-
-
-def _event(fields: Mapping[str, Any], detail: Mapping[str, Any], payload: bytes) -> Event:
-    """As much of the event as its keys are made of."""
-    where = {"account": detail["account"], "region": detail["region"]} if "event_type" in fields else {}
-    return Event(
-        fields["source"], detail["id"], str(fields.get("event_type", "")), 0, payload, subject=detail.get("subject"), **where
-    )
+    return Facts(entry.index, entry.type, fields, detail, keys, entry.recorded_at, event_time, collected_at, halved)
 
 
 def read_rows(connection: Connection, first: int, last: int) -> Rows:
@@ -122,8 +119,10 @@ def check_page(context: Context, page: Sequence[Facts], digest: str) -> str:
         _dead_letter(facts, rows)
         _finding_row(facts, rows)
         if facts.keys is not None:
-            _seen_row(facts, facts.keys, seen)
+            _seen_row(context, facts, facts.keys, seen)
             _observed_row(facts, facts.keys, observed)
+        if facts.halved is not None:
+            _halved_row(facts, facts.halved, seen)
     return digest
 
 
@@ -206,10 +205,18 @@ def _finding_row(facts: Facts, rows: Rows) -> None:
 
 def _seen(context: Context, page: Iterable[Facts]) -> Mapping[tuple[str, bytes], Any]:
     wanted = [(f.source, key) for f in page if f.keys is not None for key in (f.keys.id, f.keys.both)]
+    wanted += [(f.source, f.halved) for f in page if f.halved is not None]
     return look_up(context.connection, wanted)
 
 
-def _seen_row(facts: Facts, keys: Keys, seen: Mapping[tuple[str, bytes], Any]) -> None:
+def _halved_row(facts: Facts, id_: bytes, seen: Mapping[tuple[str, bytes], Any]) -> None:
+    """Its payload was erased, and nothing that tells of its content stays behind. (A conflicting one is known by its content.)"""
+    known = seen.get((facts.source, id_))
+    if "conflicts_with" not in facts.fields and (known is None or known.idx != facts.index or known.digest is not None):
+        differs("what was seen does not point to it, or still tells what its erased payload was", facts.index)
+
+
+def _seen_row(context: Context, facts: Facts, keys: Keys, seen: Mapping[tuple[str, bytes], Any]) -> None:
     """What makes an event known points to it; a conflicting one is known by id and bytes together."""
     first = facts.fields.get("conflicts_with")
     by_id = seen.get((facts.source, keys.id))
@@ -217,7 +224,8 @@ def _seen_row(facts: Facts, keys: Keys, seen: Mapping[tuple[str, bytes], Any]) -
         known = by_id
     else:
         known = seen.get((facts.source, keys.both))
-        if by_id is None or by_id.idx != first:
+        forgotten = "detail" in context.erasures.parts(first, facts.type)
+        if by_id is None or by_id.idx != (ERASED if forgotten else first):
             differs(f"entry {first}, which it conflicts with, is not the first of its id", facts.index)
     if known is None or known.idx != facts.index or known.digest != keys.digest:
         differs("what was seen does not point to it: it would be taken in again, or another in its place", facts.index)

@@ -9,8 +9,9 @@ from typing import Any, Final
 from sqlalchemy import except_, func, literal, or_, select, union_all
 
 from store import schema
-from store.fsck_common import Context, Seen, differs, expect
+from store.fsck_common import KEPT, Context, Seen, differs, expect
 from store.records import HOUR, ControlState, State, Verdict
+from store.seen import ERASED
 from store.sql import chunks
 from store.status import control_state
 
@@ -31,16 +32,19 @@ def check_strays(context: Context, seen: Seen) -> None:
 
 def _check_seen(context: Context, seen: Seen) -> None:
     table = schema.seen
-    wrong = or_(table.c.idx < (-2 if seen.types.get("erasure") else -1), table.c.idx >= context.head.size)
+    wrong = or_(table.c.idx < (ERASED if seen.types.get("erasure") else -1), table.c.idx >= context.head.size)
     index = context.connection.execute(select(func.min(table.c.idx)).where(wrong)).scalar()
     if index is not None:
         differs("something was seen as an entry that is not there", max(index, 0))
-    kept = seen.types.get("evidence", 0) + seen.types.get("dead_letter", 0)
+    kept = sum(seen.types.get(kind, 0) for kind in KEPT) - seen.forgotten
     count = context.connection.execute(select(func.count()).where(table.c.idx >= 0).select_from(table)).scalar_one()
-    if seen.erased == 0 and count != kept:
+    if count != kept:
         twice = select(table.c.idx).where(table.c.idx >= 0).group_by(table.c.idx).having(func.count() > 1).subquery()
         index = context.connection.execute(select(func.min(twice.c.idx))).scalar()
         differs(f"{count} ids were seen, and {kept} entries kept", index)
+    gone = context.connection.execute(select(func.count()).where(table.c.idx == ERASED).select_from(table)).scalar_one()
+    if gone != seen.forgotten:
+        differs(f"{gone} ids were seen as erased, and {seen.forgotten} entries were")
 
 
 def _check_observed(context: Context) -> None:

@@ -8,12 +8,13 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine
 
 from store import schema
 from store.blocks import BlockReader
 from store.engine import reading
 from store.entries import SALT, check_committed, decode
+from store.erasures import Named, read_erasure, read_erasures
 from store.errors import VerificationError
 from store.sql import find_rows
 from store.tiles import leaf_hash
@@ -44,14 +45,14 @@ _time: Final = lru_cache(maxsize=1024)(parse_time)
 
 
 class Piece(NamedTuple):
-    """The stored bytes of a committed part. Both are None where nothing is stored."""
+    """The stored bytes of a committed part. Both are None where nothing is stored, or only zeros (erased)."""
 
     salt: bytes | None
     data: bytes | None
 
 
 class StoredEntry(msgspec.Struct, frozen=True):
-    """An entry as its row and blocks hold it. `erased`: an erasure entry names it."""
+    """An entry as its row and blocks hold it. `erased`: the parts of it that an erasure entry names."""
 
     index: int
     type: str
@@ -60,22 +61,7 @@ class StoredEntry(msgspec.Struct, frozen=True):
     leaf: bytes
     detail: Piece
     payload: Piece
-    erased: bool = False
-
-
-class Erasures:
-    """The index ranges that `erasure` entries name (`ranges`: [first, last] pairs)."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._ranges: list[tuple[int, int]] = []
-        table = schema.entry
-        for row in connection.execute(select(table.c.idx, table.c.metadata).where(table.c.type == "erasure")):
-            for pair in decode(row.metadata, row.idx).get("ranges", []):
-                self._ranges.append((int(pair[0]), int(pair[1])))
-
-    def names(self, index: int) -> bool:
-        """Whether the bytes of this entry were erased."""
-        return any(first <= index <= last for first, last in self._ranges)
+    erased: tuple[str, ...] = ()
 
 
 class EntryReader:
@@ -84,10 +70,11 @@ class EntryReader:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._blocks = BlockReader(connection, _KEPT_BLOCKS)
-        self._erasures = Erasures(connection)
+        self._erasures = Named()
 
     def entries(self, start: int, stop: int) -> Iterator[StoredEntry]:
         """Entries with start <= index < stop in order of index; those that are missing are left out."""
+        self._erasures = read_erasures(self._connection, start)
         for first in range(start, stop, PAGE):
             page = range(first, min(first + PAGE, stop))
             rows = sorted(find_rows(self._connection, schema.entry, _COLUMNS, "idx", page), key=itemgetter(0))
@@ -98,19 +85,18 @@ class EntryReader:
 
     def _entry(self, index: int, kind: str, recorded_at: int, metadata: bytes, leaf: bytes, *places: Any) -> StoredEntry:
         detail, payload = self._piece(index, "detail", *places[:4]), self._piece(index, "payload", *places[4:])
-        return StoredEntry(index, kind, recorded_at, metadata, leaf, detail, payload, self._erasures.names(index))
+        return StoredEntry(index, kind, recorded_at, metadata, leaf, detail, payload, self._erasures.parts(index, kind))
 
     def _piece(self, index: int, name: str, salt: bytes | None, block: Any, offset: Any, length: Any) -> Piece:
         if block is None and offset is None and length is None:
             return Piece(salt, None)
         if not (_is_place(block) and _is_place(offset) and _is_place(length)):
             raise VerificationError(f"entry {index}: the place of its {name} is damaged", index=index)
-        if salt is None:  # erased: the block holds zeros there
-            return Piece(None, None)
         try:
-            return Piece(salt, self._blocks.piece(block, offset, length))
+            data = self._blocks.piece(block, offset, length)
         except VerificationError as error:
             raise VerificationError(f"entry {index}: its {name} cannot be read: {error}", index=index) from error
+        return Piece(None, None) if salt is None and data.count(0) == length else Piece(salt, data)
 
 
 def _is_place(value: Any) -> bool:
@@ -144,6 +130,7 @@ def check_entry(entry: StoredEntry) -> bytes:
     """Recompute an entry from its stored bytes; returns its leaf hash. Raises VerificationError.
 
     1. The metadata is canonical. 2. The leaf is its hash. 3. The row's columns say what it says. 4. The committed parts.
+    5. An erasure says what was erased.
     """
     read_checked(entry)
     return entry.leaf
@@ -171,15 +158,19 @@ def read_checked(entry: StoredEntry) -> dict[str, Any]:
     # 4.
     _check_piece(entry, fields, "detail", entry.detail)
     _check_piece(entry, fields, "payload", entry.payload)
+    # 5.
+    if entry.type == "erasure":
+        read_erasure(fields, index)
     return fields
 
 
 def _check_piece(entry: StoredEntry, fields: dict[str, Any], name: str, piece: Piece) -> None:
-    """Missing bytes are right only where the entry commits to none, or an erasure names it."""
-    if name not in fields and piece.salt is None and piece.data is None:
+    """Missing bytes are right only where the entry commits to none, or an erasure names it; and there they must be missing."""
+    gone = piece.salt is None and piece.data is None
+    if gone and (name not in fields or name in entry.erased):
         return
-    if name in fields and entry.erased and piece.salt is None and piece.data is None:
-        return
+    if name in fields and name in entry.erased:
+        raise VerificationError(f"entry {entry.index}: an erasure names it, and its {name} is still there", index=entry.index)
     if piece.salt is not None and (not isinstance(piece.salt, bytes) or len(piece.salt) != SALT):
         raise VerificationError(f"entry {entry.index}: the salt of its {name} is damaged", index=entry.index)
     check_committed(fields.get(name), piece.salt, piece.data, entry.index, name)

@@ -16,6 +16,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, select
 
 from store import schema
+from store.database_clock import clock_of
 from store.engine import SQLITE, is_sqlite, open_engine, reading, writing
 from store.errors import StorageBusy, StorageUnusable
 from store.evidence import EvidenceStore
@@ -23,7 +24,7 @@ from store.partitions import make_ahead
 from store.postgres_driver import be_patient
 from store.postgres_locks import lock_name
 from store.sql import upsert
-from store.times import Clock, wall_clock
+from store.times import Clock
 
 _MIGRATION: Final = 0x414D4947
 """The advisory lock of whoever migrates."""
@@ -31,12 +32,12 @@ _TRIES: Final = 30
 _PAUSE: Final = 2.0
 
 
-def open_store(url: str, clock: Clock = wall_clock, password: str | None = None) -> EvidenceStore:
-    """Open the store, creating or migrating its schema."""
+def open_store(url: str, clock: Clock | None = None, password: str | None = None) -> EvidenceStore:
+    """Open the store, creating or migrating its schema. Without a clock it goes by the database's."""
     engine = open_engine(url, password)
     try:
         migrate(engine)
-        return EvidenceStore(engine, read_meta(engine, "seen_key"), clock)
+        return EvidenceStore(engine, read_meta(engine, "seen_key"), clock_of(engine, clock))
     except BaseException:
         engine.dispose()
         raise

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import psycopg
 from psycopg.pq import TransactionStatus
-from sqlalchemy import Connection, Row, Select, cast, column, exc, func, literal_column, select, table
+from sqlalchemy import BigInteger, Connection, Row, Select, cast, column, exc, func, literal_column, select, table
 from sqlalchemy.dialects.postgresql import INTERVAL, OID
 
 from store.postgres_errors import LOCK_TIMEOUT
@@ -22,12 +22,15 @@ SILENT: Final = 10.0
 """Seconds after which a client that says nothing is ended by whoever waits for it."""
 _ROUNDS: Final = 6
 """So often the lock is waited for, each time for the session's lock_timeout, before it is an error."""
+NOW: Final = cast(func.extract("epoch", func.clock_timestamp()) * 1_000_000, BigInteger).label("now")
+"""The database's clock, microseconds."""
 _LOCKS: Final = table("pg_locks", *map(column, ("pid", "locktype", "granted", "transactionid", "classid", "objid", "objsubid")))
 _SESSIONS: Final = table("pg_stat_activity", *map(column, ("pid", "wait_event", "state_change")))
 
 
 def lock_row(connection: Connection, query: Select[Any]) -> Row[Any] | None:
-    """The one row of `query` (of one table), locked until the transaction ends; None where there is none.
+    """The one row of `query` (of one table), locked until the transaction ends; None where there is none. Its column `now` is the
+    database's time when the row was ours.
 
     Only as the first statement of a transaction is it waited for in rounds, with a look at the holder between; else a wait in
     vain is an error at once. Raises DBAPIError (55P03: StorageBusy).
@@ -35,7 +38,9 @@ def lock_row(connection: Connection, query: Select[Any]) -> Row[Any] | None:
     # The transaction that locked a row stands in its xmax, and holds a lock on its own number.
     xmax = query.with_only_columns(literal_column("xmax").label("xid"), maintain_column_froms=True).subquery()
     holders = select(_LOCKS.c.pid).join(xmax, xmax.c.xid == _LOCKS.c.transactionid).where(_LOCKS.c.locktype == "transactionid")
-    row: Row[Any] | None = _waited(connection, lambda: connection.execute(query.with_for_update()).one_or_none(), holders)
+    # The clock is read outside: within, it would be read before the row is waited for.
+    locked = select(query.with_for_update().subquery(), NOW)
+    row: Row[Any] | None = _waited(connection, lambda: connection.execute(locked).one_or_none(), holders)
     return row
 
 

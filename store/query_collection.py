@@ -89,7 +89,7 @@ def list_windows(connection: Connection, source: str | None, after: str | None, 
     where: list[Any] = [] if source is None else [table.c.source == source]
     if after is not None:
         at, attempt = _place(after)
-        where.append((table.c.asked_to < at) | ((table.c.asked_to == at) & (table.c.id < attempt)))
+        where += [table.c.asked_to <= at, (table.c.asked_to < at) | (table.c.id < attempt)]
     query = select(table).where(*where).order_by(table.c.asked_to.desc(), table.c.id.desc()).limit(bounded(limit))
     return _windows(connection, connection.execute(query).all())
 

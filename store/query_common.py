@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from store import schema
 from store.blocks import BlockReader
@@ -100,7 +100,7 @@ def before(text: str | None, time: ColumnElement[int], idx: ColumnElement[int]) 
     if text is None:
         return []
     at, index = read_cursor(text)
-    return [or_(time < at, and_(time == at, idx < index))]
+    return [time <= at, or_(time < at, idx < index)]  # so that an index finds where to begin
 
 
 def bounded(limit: int) -> int:

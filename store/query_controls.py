@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, select, true
 
 from store import schema
+from store.engine import is_sqlite
 from store.query_common import Cut, Known, control_order
 from store.records import ControlState, State
 from store.reports import ControlStatus
@@ -105,21 +106,27 @@ def _state(tally: Counter[State | None]) -> ControlState:
     return control_state({state: n for state, n in tally.items() if state is not None})
 
 
-def newest_row(cut: Cut, key: Any, *, earlier_than: Any = None) -> Any:
-    """Scalar subquery: the index of the finding's greatest (event_time, index) row at the cut, or of the one before a time."""
+def newest_row(connection: Connection, cut: Cut, key: Any, name: str, *, earlier_than: Any = None) -> tuple[Any, Any]:
+    """The finding's row with the greatest (event_time, index) at the cut, or the one before a time, to be joined: what, and on
+    what. One index probe for each finding."""
     row = schema.finding_row.alias()
     when = row.c.event_time <= cut.time if earlier_than is None else row.c.event_time < earlier_than
-    return (
-        select(row.c.idx)
+    newest = (
+        select(row)
         .where(row.c.mapping == key.c.mapping, row.c.subject == key.c.subject, when, row.c.idx < cut.size)
         .order_by(row.c.event_time.desc(), row.c.idx.desc())
         .limit(1)
-        .scalar_subquery()
     )
+    if not is_sqlite(connection):
+        return newest.lateral(name), true()
+    found = schema.finding_row.alias(name)  # SQLite has no LATERAL
+    return found, found.c.idx == newest.with_only_columns(row.c.idx).scalar_subquery()
 
 
-def _query(cut: Cut) -> Select[Any]:
-    finding, row, earlier = schema.finding, schema.finding_row.alias("standing"), schema.finding_row.alias("earlier")
+def _query(connection: Connection, cut: Cut) -> Select[Any]:
+    finding = schema.finding
+    row, of_finding = newest_row(connection, cut, finding, "standing")
+    earlier, of_row = newest_row(connection, cut, row, "earlier", earlier_than=row.c.event_time)
     return (
         select(
             finding.c.mapping,
@@ -129,14 +136,14 @@ def _query(cut: Cut) -> Select[Any]:
             earlier.c.event_time.label("earlier_time"),
         )
         .select_from(finding)
-        .join(row, row.c.idx == newest_row(cut, finding))
-        .join(earlier, earlier.c.idx == newest_row(cut, row, earlier_than=row.c.event_time), isouter=True)
+        .join(row, of_finding)
+        .join(earlier, of_row, isouter=True)
     )
 
 
 def _standing(connection: Connection, cut: Cut) -> dict[str, list[Standing]]:
     found: dict[str, list[Standing]] = defaultdict(list)
-    for mapping, state, time, earlier, earlier_time in connection.execute(_query(cut)):
+    for mapping, state, time, earlier, earlier_time in connection.execute(_query(connection, cut)):
         found[mapping].append(Standing(State(state), time, State(earlier) if earlier is not None else None, earlier_time))
     return found
 

@@ -33,7 +33,7 @@ def list_findings(
     connection: Connection, known: Known, cut: Cut | None, wanted: FindingFilter, after: str | None, limit: int
 ) -> list[FindingStatus]:
     """Findings, those whose last row is the newest first. `errors` and `due_at` are known of the present only."""
-    query, time, idx, state = _present() if cut is None else _at(cut)
+    query, time, idx, state = _present() if cut is None else _at(connection, cut)
     finding, part = schema.finding, schema.part
     where: list[Any] = before(after, time, idx)
     if wanted.control is not None:
@@ -73,8 +73,9 @@ def _present() -> tuple[Select[Any], Any, Any, Any]:
     return query, finding.c.row_time, finding.c.row_idx, finding.c.state
 
 
-def _at(cut: Cut) -> tuple[Select[Any], Any, Any, Any]:
-    finding, row = schema.finding, schema.finding_row.alias("standing")
+def _at(connection: Connection, cut: Cut) -> tuple[Select[Any], Any, Any, Any]:
+    finding = schema.finding
+    row, of_finding = newest_row(connection, cut, finding, "standing")
     query = (
         select(
             finding.c.mapping,
@@ -89,7 +90,7 @@ def _at(cut: Cut) -> tuple[Select[Any], Any, Any, Any]:
             schema.part.c.part,
         )
         .select_from(finding)
-        .join(row, row.c.idx == newest_row(cut, finding))
+        .join(row, of_finding)
     )
     return query, row.c.event_time, row.c.idx, row.c.state
 

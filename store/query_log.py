@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 
 from store import schema
 from store.blocks import BlockReader
+from store.erasures import why_erased
 from store.errors import StoreError
 from store.query_common import Known, bounded, names_of, read_number
 from store.records import Counts
@@ -51,16 +52,19 @@ def entry_view(connection: Connection, idx: int) -> EntryView | None:
         detail = reader.piece(row.detail_block, row.detail_offset, row.detail_length)
     if row.payload_salt is not None:
         payload = reader.piece(row.payload_block, row.payload_offset, row.payload_length)
+    fields = json.loads(row.metadata)
+    erased = (detail is None and "detail" in fields) or (payload is None and "payload" in fields)
     return EntryView(
         idx=idx,
         type=row.type,
         metadata=row.metadata,
-        fields=json.loads(row.metadata),
+        fields=fields,
         leaf=row.leaf,
         detail=detail,
         detail_salt=row.detail_salt,
         payload=payload,
         payload_salt=row.payload_salt,
+        erased=why_erased(connection, idx, row.type) if erased else None,
     )
 
 

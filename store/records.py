@@ -282,6 +282,20 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
+class Erasure:
+    """Bytes to be erased for ever: of these log indexes, detail and payload or the payload alone; why, and who says so.
+
+    `value` is what made them found; it is masked where drift repeats it.
+    """
+
+    indexes: tuple[int, ...]
+    reason: str
+    by: str
+    payload_only: bool = False
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Activation:
     """A mapping set becomes the active one: its digest, its whole bytes, and what the store needs of mappings and controls."""
 
@@ -315,6 +329,7 @@ class DriftRow:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """What one append writes: judged events, entries of our own, findings whose time has come, attempts to settle, drift.
+    Erasures come alone, one in a batch: what else it held might rest on what they take.
 
     `mapping_set` is the digest of the set that judged the items; the append is refused when another one is active.
     """
@@ -327,4 +342,5 @@ class Batch:
     activate: Activation | None = None
     drifts: tuple[DriftRow, ...] = ()
     closings: tuple[Closing, ...] = ()
+    erasures: tuple[Erasure, ...] = ()
     retain_all: bool = False

@@ -105,8 +105,19 @@ class EvidenceRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Erased:
+    """Since when and why bytes of an entry are gone: the erasure's index and time, which parts, its reason, and who did it."""
+
+    idx: int
+    recorded_at: int
+    parts: Sequence[str]
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class EntryView:
-    """One entry of the log, whole. `detail` and `payload` are None when erased or not there."""
+    """One entry of the log, whole. `detail` and `payload` are None when erased or not there; `erased` says why."""
 
     idx: int
     type: str
@@ -117,6 +128,7 @@ class EntryView:
     detail_salt: bytes | None
     payload: bytes | None
     payload_salt: bytes | None
+    erased: Erased | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -251,6 +251,7 @@ drift = Table(
     _need("text", Text),
     Index(None, "recorded_at"),
     Index(None, "key", "id"),
+    Index(None, "kind", "id"),
 )
 delivery = Table(
     "delivery",
@@ -306,6 +307,8 @@ attempt = Table(
     Column("closed_at", Big),
     Index(None, "state", "source"),
     Index(None, "source", "asked_to"),
+    Index(None, "asked_to", "id"),
+    Index(None, "source", "closed_at"),
 )
 attempt_count = Table(
     "attempt_count",

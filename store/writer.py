@@ -31,7 +31,8 @@ _NOWHERE: Final = (None, None, None, None)
 class Head:
     """The head row: the log's size and root, the last recorded_at, the active mapping set and the index of its entry.
 
-    `appends` counts appends: where it is unchanged, so is everything that only appends change.
+    `appends` counts appends: where it is unchanged, so is everything that only appends change. `now` is the database's time when
+    the row was locked; None on SQLite, and where it was only read.
     """
 
     size: int
@@ -40,6 +41,7 @@ class Head:
     mapping_set: str
     set_idx: int
     appends: int = 0
+    now: int | None = None
 
 
 class SqlTiles:
@@ -170,4 +172,5 @@ def read_head(connection: Connection, *, lock: bool = False) -> Head:
     row = lock_row(connection, _HEAD) if lock else connection.execute(_HEAD).one()
     if row is None:
         raise StorageUnusable("the store has no head row: restore it from a backup")
-    return Head(row.size, bytes(row.root), row.recorded_at, row.mapping_set, row.set_idx, row.appends)
+    now = getattr(row, "now", None)
+    return Head(row.size, bytes(row.root), row.recorded_at, row.mapping_set, row.set_idx, row.appends, now)

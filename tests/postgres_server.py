@@ -148,6 +148,17 @@ class Server:
                     raise RuntimeError(f"PostgreSQL ended or never answered: {_tail(self.folder)}") from error
             time.sleep(0.03)
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def pids(self) -> list[int]:
+        """Its processes, the first of all first."""
+        assert self._process is not None
+        first = self._process.pid
+        return [first, *map(int, Path(f"/proc/{first}/task/{first}/children").read_text().split())]
+
     def make_roles(self) -> None:
         """The roles of the tests; done once, after the first start."""
         with Postgres(self.port).connect() as connection:

@@ -126,7 +126,7 @@ class _Passage:
                     return
                 self._after = cut or self._after
                 self._server.sendall(data)
-        self._end(None)
+        self._end(self._after)  # who hung up before the answer has cut it too
 
     def _down(self) -> None:
         with contextlib.suppress(OSError):
@@ -136,7 +136,7 @@ class _Passage:
                     self._end(self._after)
                     return
                 self._client.sendall(data)
-        self._end(None)
+        self._end(self._after)  # who hung up before the answer has cut it too
 
     def _due(self, data: bytes) -> Cut | None:
         """The cut that is due with these bytes. Short statements come in one piece."""

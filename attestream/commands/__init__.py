@@ -36,6 +36,7 @@ from attestream.commands import (
     source_types,
     status,
     store_backup,
+    store_erase,
     store_migrate,
     store_restore,
     stream_peek,
@@ -86,6 +87,7 @@ REGISTRY: Final = (
     Command("store migrate", store_migrate.store_migrate),
     Command("store backup", store_backup.store_backup),
     Command("store restore", store_restore.store_restore),
+    Command("store erase", store_erase.store_erase),
     Command("doctor", doctor.doctor),
     Command("demo", demo.demo),
 )

@@ -10,9 +10,11 @@ import typer
 from attestream.console import emit, facts, moment, say, table
 from attestream.errors import AttestreamError
 from attestream.options import AsJson, Config
-from attestream.rows import evidence_row
+from attestream.rows import erased_row, evidence_row
 from attestream.settings import load
 from attestream.wiring import opened
+from store.errors import VerificationError
+from store.reports import EntryView, Erased, EvidenceRow
 
 
 def evidence_show(
@@ -32,8 +34,13 @@ def evidence_show(
         entry, row = parts.query.entry(found[0]), parts.query.evidence_row(found[0])
     if entry is None or row is None:
         raise AttestreamError(f"entry {found[0]} is no evidence")
+    if entry.payload is None and entry.erased is None:
+        text = f"entry {entry.idx} lacks its payload, and no erasure says so; run attestream evidence verify"
+        raise VerificationError(text, index=entry.idx)
     payload = entry.payload if entry.payload is not None else b""
     if raw:
+        if entry.erased is not None and entry.payload is None:
+            raise AttestreamError(f"entry {entry.idx}: {_erased(entry.erased)}")
         sys.stdout.buffer.write(payload)
         return
     if as_json:
@@ -42,10 +49,16 @@ def evidence_show(
                 **evidence_row(row),
                 "leaf": entry.leaf.hex(),
                 "entry": dict(entry.fields),
-                "payload": payload.decode("utf-8", "replace"),
+                "payload": payload.decode("utf-8", "replace") if entry.erased is None else None,
+                "erased": erased_row(entry.erased),
             }
         )
         return
+    _tell(row, entry)
+
+
+def _tell(row: EvidenceRow, entry: EntryView) -> None:
+    """What it is, for people."""
     facts(
         {
             "index": row.idx,
@@ -61,4 +74,12 @@ def evidence_show(
     if row.conflicts_with is not None:
         say(f"it has the source and id of entry {row.conflicts_with}, and other bytes")
     table(("mapping", "verdict", "controls", "reason"), [(t.title, t.verdict, " ".join(t.controls), t.reason) for t in row.tags])
-    facts({"payload": payload.decode("utf-8", "replace")})
+    if entry.erased is not None:
+        say(_erased(entry.erased))
+    else:
+        facts({"payload": (entry.payload or b"").decode("utf-8", "replace")})
+
+
+def _erased(erased: Erased) -> str:
+    what = "detail and payload were" if "detail" in erased.parts else "the payload was"
+    return f"{what} erased {moment(erased.recorded_at)} by {erased.by}: {erased.reason} (entry {erased.idx})"

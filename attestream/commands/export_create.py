@@ -35,7 +35,7 @@ def export_create(
             one_of(name, (c.id for c in parts.catalogue), "--control")
         for name in source or ():
             one_of(name, (s.name for s in parts.query.sources(parts.store.clock())), "--source")
-        checkpoint = parts.publish()
+        checkpoint = parts.sealed()
         since, until = when(start, "--from"), when(end, "--to")
         if since is None or until is None or since >= until:
             raise SettingsError("--from must be before --to")

@@ -30,7 +30,8 @@ def status(
     """
     known, moment_ = when(known_at, "--known-at"), when(as_of, "--as-of")
     with opened(load(config)) as parts:
-        parts.ledger  # noqa: B018  (declares the sources, so that what is set up shows)
+        if parts.embedded:
+            parts.ledger  # noqa: B018  (declares the sources, so that what is set up shows)
         at = Moment(moment_, parts.query.size_at(known) if known is not None else None)
         parts.check_continues()
         latest = parts.latest_checkpoint()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.events import JUDGED, events, hostile, payloads
+from benchmarks.events import JUDGED, crafted, events, hostile, payloads
 from benchmarks.mappings import mapping_set
 from benchmarks.measure import Measured, best, timed
 from benchmarks.sizes import Size
@@ -25,7 +25,8 @@ def match(size: Size, folder: Path) -> Iterator[Measured]:
     with timed() as watch:
         rules = _compiled(folder / "hostile", some)
     yield Measured(f"read and compile {some} mappings", some, watch.seconds, watch.cpu)
-    yield _judge(f"match hostile, {some} mappings", events(payloads(size.match, hostile)), rules, size)
+    for name, make in (("hostile", hostile), ("crafted", crafted)):
+        yield _judge(f"match {name}, {some} mappings", events(payloads(size.match, make)), rules, size)
 
 
 def _compiled(folder: Path, count: int) -> RuleSet:

@@ -14,11 +14,13 @@ from pipeline.rules.nodes import All, AnyOf, Atom, Node, Not, Test
 from pipeline.rules.peek import UNSURE, Peek, Read
 from pipeline.rules.specs import Spec
 from pipeline.rules.values import decode_payload
-from pipeline.rules.view import FieldPath, View, elements
+from pipeline.rules.view import MISSING, FieldPath, View, elements
 
 FEW: Final = 4
 """Clauses that are cheaper to evaluate than to rule out field by field."""
-Visit = tuple[Read, FieldBits, int, dict[object, int]]
+Visit = tuple[Read, FieldBits, int, dict[object, int], int]
+"""How to read a field; its bits, and of these, beside them because they are asked of every event: which clauses they touch, what
+they remember, and what they say of a field that is not there."""
 
 
 class Classifier:
@@ -46,7 +48,9 @@ class Classifier:
         self._peek = Peek(first) if first else None
         read = self._peek.read if self._peek else None
         bits = [by_path[path] for path in first]
-        self._visits: list[Visit] = [(read(p), b, b.touched, b.memo) for p, b in zip(first, bits, strict=True)] if read else []
+        self._visits: list[Visit] = []
+        if read:
+            self._visits = [(read(p), b, b.touched, b.memo, b.missing) for p, b in zip(first, bits, strict=True)]
         # Anywhere in the event (no path) comes last: it reads everything.
         others = sorted((path for path in by_path if path not in first), key=lambda p: (p is None, p.name if p else ""))
         self._later = [by_path[path] for path in others]
@@ -63,12 +67,14 @@ class Classifier:
             view = View(decode_payload(payload))
             return self._narrowed(live, self._fields, view), view
         unsure: list[FieldBits] = []
-        for read, bits, touched, memo in self._visits:
+        for read, bits, touched, memo, missing in self._visits:
             if live & touched:
                 value = read(opened)
                 if type(value) is str:
                     mask = memo.get(value)
                     live &= bits.mask_of(value) if mask is None else mask
+                elif value is MISSING:
+                    live &= missing
                 elif value is UNSURE:
                     unsure.append(bits)
                     continue

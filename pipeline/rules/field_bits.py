@@ -9,7 +9,7 @@ from pipeline.rules.clauses import Clause
 from pipeline.rules.nodes import Test
 from pipeline.rules.questions import NONE, Questions
 from pipeline.rules.specs import Spec
-from pipeline.rules.view import FieldPath
+from pipeline.rules.view import MISSING, FieldPath
 
 MAX_REMEMBERED: Final = 4096
 """Values of one field."""
@@ -25,7 +25,8 @@ class FieldBits:
     """The clauses (bit i is clause i) as one field sees them. What it answers never depends on what it remembers."""
 
     __slots__ = (
-        "_alive", "_base", "_bytes", "_denied", "_needed", "_questions", "_several", "_true", "memo", "path", "touched",
+        "_alive", "_base", "_bytes", "_denied", "_needed", "_questions", "_several", "_true",
+        "memo", "missing", "path", "touched",
     )  # fmt: skip
 
     def __init__(self, path: FieldPath | None, clauses: Mapping[int, Clause], count: int, test_of: Mapping[Spec, Test]) -> None:
@@ -62,6 +63,8 @@ class FieldBits:
         self._true: dict[object, frozenset[int]] = {}
         self._alive: dict[frozenset[int], int] = {NONE: self._base}
         self._bytes = 0
+        self.missing = self._left(self._questions.answer(MISSING))
+        """What `mask_of` says of a field that is not there."""
 
     def mask(self, values: Sequence[object]) -> int:
         """The clauses that a field with these values leaves alive."""

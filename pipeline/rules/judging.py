@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from pipeline.rules.annex import Control
-from pipeline.rules.evaluate import Closure, closure, explain
+from pipeline.rules.evaluate import Closure, Explainer, closure
 from pipeline.rules.load import load
 from pipeline.rules.logsource import reaches
 from pipeline.rules.mapping_set import MappingSet
@@ -33,13 +33,17 @@ class Judge:
     until: Closure | None
     population: Closure | None
     controls: tuple[str, ...]
+    why: Explainer
+    why_until: Explainer | None
 
     @classmethod
     def of(cls, rule: Rule) -> Judge:
         """The closures of a rule."""
         until = closure(rule.until) if rule.until else None
         population = closure(rule.population) if rule.population else None
-        return cls(rule, closure(rule.matches), until, population, tuple(control for control, _ in rule.record.controls))
+        controls = tuple(control for control, _ in rule.record.controls)
+        why_until = Explainer(rule.until) if rule.until else None
+        return cls(rule, closure(rule.matches), until, population, controls, Explainer(rule.matches), why_until)
 
     def says(self, event: Event, view: View) -> Judgement | None:
         """The verdict on one event, or None: a log mapping speaks only when it matches (or fails).
@@ -50,9 +54,9 @@ class Judge:
             if self.population is not None and not self.population(view):
                 return None
             if self.matches(view):
-                return self._judgement(event, view, Verdict.MATCHED, explain(self.rule.matches, view))
-            if self.rule.until is not None and self.until is not None and self.until(view):
-                return self._judgement(event, view, Verdict.UNTIL, explain(self.rule.until, view))
+                return self._judgement(event, view, Verdict.MATCHED, self.why(view))
+            if self.until is not None and self.why_until is not None and self.until(view):
+                return self._judgement(event, view, Verdict.UNTIL, self.why_until(view))
         except FAILURES as error:
             return self.error(event, f"{type(error).__name__}: {error}")
         return self.no_match(event) if event.observes else None

@@ -107,7 +107,9 @@ class Peek:
             below = branch.keys[part]
             if below is not None:
                 branch = below
-        return _only(getters[0][0]) if len(parts) == 1 else _along(getters)
+        if len(parts) == 1:
+            return _only(getters[0][0])
+        return _two(getters) if len(parts) == 2 else _along(getters)
 
 
 def _any_set(names: list[str]) -> Read:
@@ -120,6 +122,22 @@ def _only(get: Read) -> Read:
     def read(opened: object) -> object:
         value = get(opened)
         return MISSING if value is _UNSET else value
+
+    return read
+
+
+def _two(getters: list[tuple[Read, Read]]) -> Read:
+    """`_along` for the depth that is asked for most."""
+    (above, _), (last, _) = getters
+    slowly, struct = _along(getters), msgspec.Struct
+
+    def read(opened: object) -> object:
+        node = above(opened)
+        if isinstance(node, struct):
+            value = last(node)
+            if value is not _UNSET:
+                return value
+        return slowly(opened)
 
     return read
 

@@ -28,6 +28,7 @@ VALUES: Mapping[str, tuple[Any, Any]] = {
     "stream.format": ("cloudevents", "cloudevents"),
     "stream.partitions": (24, 24),
     "stream.replication": (3, 3),
+    "store.retention": ("730d", 730 * DAY),
     "stream.retention": ("3d", 3 * DAY),
     "stream.group": ("mappers", "mappers"),
     "stream.tls": (True, True),

@@ -189,3 +189,26 @@ def test_stop_tells_what_runs_and_waits_for_it(started: Any) -> None:
     assert schedule.tallies["logs"].failed == 0, "being stopped is no failure of the source"
     schedule.fire(schedule.jobs[0])
     assert ended == [True]
+
+
+def test_stop_while_the_lease_is_being_taken_ends() -> None:
+    """Whoever takes it makes its sources due in the scheduler, which waits for nobody by then."""
+    entered, go = threading.Event(), threading.Event()
+
+    class SlowLease(FakeLease):
+        """Answers when it is told to."""
+
+        def acquire(self) -> int | None:
+            entered.set()
+            assert go.wait(WAIT)
+            return 1
+
+    schedule = Schedule([job(lambda *_: [])], SlowLease())
+    schedule.start()
+    assert entered.wait(WAIT)
+    stopping = threading.Thread(target=schedule.stop, daemon=True)
+    stopping.start()
+    stopping.join(0.3)  # it waits by now, unless the machine is slow: then there is less to see
+    go.set()
+    stopping.join(WAIT)
+    assert not stopping.is_alive()

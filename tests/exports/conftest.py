@@ -38,11 +38,11 @@ from store.records import (
     Advance,
     Batch,
     Cover,
+    Erasure,
     Event,
     Judged,
     Judgement,
     MappingRecord,
-    OwnEntry,
     PartRecord,
     Verdict,
     WindowRecord,
@@ -161,15 +161,10 @@ class World:
         self.store.append(Batch(settle=(attempt,)), (), decide)
         return attempt
 
-    def erase(self, first: int, last: int) -> None:
-        """What `store erase` does to these entries' bytes, and the entry that says so."""
-        own = OwnEntry("erasure", (("ranges", [[first, last]]),))  # type: ignore[arg-type]
-        self.store.append(Batch(own=(own,)), (), decide)
-        with self.store.engine.connect() as connection:
-            connection.exec_driver_sql(
-                f"update entry set detail_salt=null, payload_salt=null where idx between {first:d} and {last:d}"
-            )
-            connection.commit()
+    def erase(self, first: int, last: int, payload_only: bool = False) -> None:
+        """Erase these entries' bytes."""
+        erasure = Erasure(tuple(range(first, last + 1)), "asked for", "carol", payload_only)
+        self.store.append(Batch(erasures=(erasure,)), (), decide)
 
     def sign(self, key: SigningKey | None = None, place: str = "checkpoints") -> SignedCheckpoint:
         key = key or self.key

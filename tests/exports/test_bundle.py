@@ -188,5 +188,16 @@ def test_bytes_that_are_gone_without_an_erasure_are_an_error(world: Any) -> None
         create(world.store.engine, checkpoint, Scope(world.start, world.end), io.BytesIO())
 
 
+def test_what_was_erased_since_the_checkpoint_asks_for_another_checkpoint(world: Any) -> None:
+    world.activate()
+    at = world.start
+    world.window("aws-main", at, at + 1, lambda a: [world.event("aws-main", "1", at, "sign-in", window=a)])
+    checkpoint = world.sign()
+    world.erase(1, 1)
+    with pytest.raises(ExportError, match="sign the log as it is"):
+        create(world.store.engine, checkpoint, Scope(world.start, world.end), io.BytesIO())
+    assert create(world.store.engine, world.sign(), Scope(world.start, world.end), io.BytesIO()).erased == 1
+
+
 def test_the_verifier_knows_the_readme() -> None:
     assert hashlib.sha256(README.encode()).hexdigest() == README_SHA256

@@ -310,6 +310,8 @@ ASKED = {"from": "2026-11-01T00:00:00.000000Z", "to": "2026-11-01T01:00:00.00000
         ("finding", {"mapping": "m", "subject": "s", "after": "satisfied", "controls": ["b", "a"], "cites": "due"}),
         ("erasure", {"ranges": [[2, 1]]}),
         ("erasure", {"ranges": "all"}),
+        ("erasure", {"ranges": [[0, 99]]}),
+        ("erasure", {"ranges": [[0, 0]], "part": "some"}),
         ("mapping_set", {"digest": "00"}),
         ("evidence", {"controls": []}),
         ("Evidence", {}),

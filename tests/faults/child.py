@@ -2,12 +2,14 @@
 
 One JSON object a line: {"argv", "probe", "strikes", "output", …} is answered by {"pid"}; {"wait": pid, "seconds"} by {"status"}
 (the exit code, or minus the signal; null when it still runs). Each run is a process of its own and the real `attestream`.
+Modules named as arguments are imported beforehand.
 """
 
 from __future__ import annotations
 
 import ctypes
 import faulthandler
+import importlib
 import json
 import os
 import resource
@@ -18,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from attestream.cli import main
-from tests.faults.probe import Probe, Strike, install
+from tests.faults.probe import KAFKA, OPERATIONS, Probe, Strike, install
 
 
 def serve() -> None:
+    for name in sys.argv[1:]:
+        importlib.import_module(name)
     for line in sys.stdin:
         asked = json.loads(line)
         answer = wait(asked["wait"], asked["seconds"]) if "wait" in asked else {"pid": start(asked)}
@@ -53,7 +57,15 @@ def run(asked: dict[str, Any]) -> int:
     if asked["fsize"]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (asked["fsize"], asked["fsize"]))
     faulthandler.register(signal.SIGUSR1)  # a run that hangs can be asked where
-    install(Probe(Path(asked["probe"])), [Strike(**strike) for strike in asked["strikes"]])
+    for place, value in asked.get("limits", {}).items():  # shorter ones, as nobody sets them outside tests
+        module, _, name = place.partition(":")
+        setattr(importlib.import_module(module), name, value)
+    if asked.get("ahead"):
+        move_clock(asked["ahead"])
+    if "folder" in asked:
+        os.chdir(asked["folder"])
+    operations = KAFKA if asked.get("kafka") else OPERATIONS
+    install(Probe(Path(asked["probe"])), [Strike(**strike) for strike in asked["strikes"]], operations)
     if asked["hold"]:
         os.kill(os.getpid(), signal.SIGSTOP)
     sys.argv = ["attestream", *asked["argv"]]
@@ -62,6 +74,13 @@ def run(asked: dict[str, Any]) -> int:
     except SystemExit as exit_:
         return int(exit_.code or 0)
     return 0
+
+
+def move_clock(seconds: float) -> None:
+    """What the clock of this process's machine says from now on."""
+    now, now_ns = time.time, time.time_ns
+    time.time = lambda: now() + seconds
+    time.time_ns = lambda: now_ns() + int(seconds * 1e9)
 
 
 def drop_capabilities() -> None:

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.faults import kit, rules
+from tests.faults import kit, rules, scale, scale_feed
 from tests.faults.observe import Observed, observe
+from tests.faults.scale_alone import Alone
 from tests.faults.whole import check_whole
 from tests.faults.world import Installation, Run, Server, copy_mappings, deliver
+from tests.kafka_server import kafka
+from tests.postgres_server import postgres
 
 HOURS = 96
 
@@ -95,3 +98,45 @@ def make_kit(template: Path, tmp_path: Path) -> Iterator[Callable[..., kit.Kit]]
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Server]:
+    """A fork server that has imported what the roles at scale need."""
+    with Server(scale.MODULES) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def less(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Half of that time: some 1,500 records, for what runs as four processes and more."""
+    folder = tmp_path_factory.mktemp("less")
+    deliver(folder, HOURS // 2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def alone(server: Server, less: Path, mappings: Path, tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    return Alone(server, tmp_path_factory.mktemp("alone") / "a", less, mappings, scale_feed.extra(scale_feed.EXTRA))
+
+
+@pytest.fixture
+def scaled(forks: Server, less: Path, mappings: Path, tmp_path: Path) -> Iterator[Callable[..., scale.Scale]]:
+    """Makes installations on the run's broker and server, or on others that are named."""
+    made: list[scale.Scale] = []
+    databases: list[str] = []
+
+    def make(**more: Any) -> scale.Scale:
+        folder = tmp_path / f"scale-{len(made)}"
+        if "url" not in more:
+            databases.append(postgres().create())
+            more["url"] = postgres().url(databases[-1])
+        broker = more.pop("kafka", "") or kafka().plain
+        made.append(scale.Scale(forks, folder, more.pop("files", less), mappings, broker, **more))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+    for name in databases:
+        postgres().drop(name)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import zstandard
 
 from store.sqlite_driver import sqlite_module
@@ -41,13 +43,38 @@ class Entry:
         return json.loads(self.parts["detail"][1])
 
 
-class Tables:
-    """Reads one database file. For one test; opens it as any process would after a crash."""
+Place = Path | str
+"""A SQLite file, or the connection string of a PostgreSQL database."""
 
-    def __init__(self, path: Path) -> None:
+
+class Row(tuple[Any, ...]):
+    """A row of PostgreSQL as sqlite3 has them: by place and by name."""
+
+    names: tuple[str, ...] = ()
+
+    def __getitem__(self, key: Any) -> Any:
+        return super().__getitem__(self.names.index(key) if isinstance(key, str) else key)
+
+    def keys(self) -> tuple[str, ...]:
+        return self.names
+
+
+def _named(cursor: Any) -> Callable[[Sequence[Any]], Row]:
+    names = tuple(column.name for column in cursor.description or ())
+    kind = type("NamedRow", (Row,), {"names": names})
+    return lambda values: kind(int(value) if isinstance(value, Decimal) else value for value in values)
+
+
+class Tables:
+    """Reads one database, with SQL that both kinds know. For one test; opens a file as any process would after a crash."""
+
+    def __init__(self, path: Place) -> None:
         self.path = path
 
     def rows(self, sql: str, *args: Any) -> list[Any]:
+        if isinstance(self.path, str):
+            with psycopg.connect(self.path, row_factory=_named, connect_timeout=60) as found:
+                return found.execute(sql.replace("?", "%s").encode(), args or None).fetchall()
         with closing(sqlite_module().connect(str(self.path))) as connection:
             connection.row_factory = sqlite_module().Row
             return connection.execute(sql, args).fetchall()
@@ -85,7 +112,7 @@ class Observed:
     unmatched: int
 
 
-def observe(path: Path) -> Observed:
+def observe(path: Place) -> Observed:
     """Read the outcome."""
     tables = Tables(path)
     evidence: Counter[tuple[Any, ...]] = Counter()

@@ -34,6 +34,14 @@ OPERATIONS = {
 }
 """Operation -> (module, class, method). `collect` is a generator: it is inside while it computes the next event."""
 
+KAFKA = {
+    **OPERATIONS,
+    "publish": ("pipeline.stream.kafka", "KafkaStream", "publish"),
+    "poll": ("pipeline.stream.kafka_consumer", "GroupConsumer", "poll"),
+    "trim": ("pipeline.stream.kafka", "KafkaStream", "trim"),
+}
+"""The same where the stream is a Kafka topic. `trim` comes right after every append, and does nothing."""
+
 NAMES = tuple(OPERATIONS)
 _CELL = struct.Struct("=II")
 SIZE = _CELL.size * len(NAMES)
@@ -76,12 +84,12 @@ class Probe:
             return cell[0] + begun
 
 
-def install(probe: Probe, strikes: list[Strike]) -> None:
+def install(probe: Probe, strikes: list[Strike], operations: dict[str, tuple[str, str, str]] = OPERATIONS) -> None:
     """Wrap the operations of this process."""
     if any(strike.signal == signal.SIGSTOP for strike in strikes):
         event.listen(Pool, "checkout", _checked_out)
         event.listen(Pool, "checkin", _checked_in)
-    for name, (module, owner, method) in OPERATIONS.items():
+    for name, (module, owner, method) in operations.items():
         cls = getattr(__import__(module, fromlist=[owner]), owner)
         wrap = _generator if name == "collect" else _call
         setattr(cls, method, wrap(probe, name, [s for s in strikes if s.operation == name], getattr(cls, method)))

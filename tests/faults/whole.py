@@ -12,13 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.faults.observe import Entry, Tables
+from tests.faults.observe import Entry, Place, Tables
 
 HOUR = 3_600_000_000
 SPEAKS = ("not-satisfied", "satisfied", "stale")
 
 
-def check_whole(store: Path, checkpoints: Path | None = None) -> list[bytes]:
+def check_whole(store: Place, checkpoints: Path | None = None) -> list[bytes]:
     """Raise AssertionError for the first thing that does not hold; return the leaves."""
     tables = Tables(store)
     entries = list(tables.entries())

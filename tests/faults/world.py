@@ -96,12 +96,13 @@ SPOILT: list[Callable[[bytes], bytes]] = [_cut, _doubled, _no_records, _again, _
 
 @dataclass
 class Server:
-    """The fork server of child.py."""
+    """The fork server of child.py; it imports `modules` once for all its runs."""
 
+    modules: Sequence[str] = ()
     process: subprocess.Popen[str] = field(init=False)
 
     def __enter__(self) -> Server:
-        command = [sys.executable, "-m", "tests.faults.child"]
+        command = [sys.executable, "-m", "tests.faults.child", *self.modules]
         self.process = subprocess.Popen(command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         return self
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import threading
@@ -341,6 +342,22 @@ def test_running_goes_on_after_failures(works: Works, monkeypatch: pytest.Monkey
     assert (works.ids(), left) == ({"e1"}, [0])
 
 
+def test_who_is_told_to_stop_gives_the_partitions_back_at_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise nobody would read them until the group notices that nobody is there."""
+    real, released, stop = works.stream.subscribe, [], threading.Event()
+
+    def subscribe(claim: Any, release: Any) -> Any:
+        return real(claim, lambda partition: (released.append(partition), release(partition)))
+
+    monkeypatch.setattr(works.stream, "subscribe", subscribe)
+    works.activate(rules_of("StopLogging"))
+    works.stream.publish([works.event()])
+    monkeypatch.setattr(works.stream, "trim", lambda _positions: stop.set())
+    works.worker().run(stop, patience=0.001)
+    assert works.waiting() == 0
+    assert sorted(released) == sorted(works.stream.ends())
+
+
 def test_fencing_is_of_one_transaction(works: Works) -> None:
     """A batch whose position moved under another epoch writes nothing at all."""
     works.stream.publish([works.event()])
@@ -385,3 +402,33 @@ def test_events_and_ids_are_kept_to_the_byte(works: Works) -> None:
         assert entry is not None
         stored[row.id] = hashlib.sha256(entry.payload or b"").hexdigest()
     assert stored == {event.id: hashlib.sha256(event.payload).hexdigest() for event in events}
+
+
+def test_under_load_the_stream_is_trimmed_after_several_batches_and_whole_when_the_load_ends(
+    works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.worker.BATCH", 2)
+    monkeypatch.setattr("pipeline.worker.TRIM_EVERY", 3)
+    trimmed: list[dict[int, int]] = []
+    monkeypatch.setattr(works.stream, "trim", lambda positions: trimmed.append(dict(positions)))
+    for _ in range(9):  # one event a pack
+        works.stream.publish([works.event()])
+    worker = works.worker(batch=2)
+    for batches, trims in ((1, 0), (2, 0), (3, 1), (4, 1), (5, 2)):
+        assert worker.run_once() is not None
+        assert len(trimmed) == trims, batches
+    assert trimmed[-1].items() <= works.lab.positions.all().items()
+    assert {**trimmed[0], **trimmed[1]} == works.lab.positions.all()
+
+
+def test_a_steady_worker_leaves_what_it_compiled_out_of_garbage_collection(works: Works) -> None:
+    thresholds, frozen = gc.get_threshold(), gc.get_freeze_count()
+    gc.set_threshold(700, 10, 10)  # an earlier test's `run` may have raised them for the whole process
+    try:
+        works.stream.publish([works.event()])
+        works.worker(steady=True).drain()
+        assert gc.get_freeze_count() > max(frozen, 1000)
+        assert gc.get_threshold() > (700, 10, 10)
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)

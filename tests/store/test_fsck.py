@@ -25,7 +25,7 @@ from store.fsck import Verified, verify
 from store.fsck_windows import Stretch, extend
 from store.log_source import EntryReader, SqlLogSource, check_entry
 from store.note import SigningKey
-from store.records import DAY, HOUR, SECOND, Batch, Closing, Cover, OwnEntry, State, Verdict
+from store.records import DAY, HOUR, SECOND, Batch, Closing, Cover, Erasure, State, Verdict
 from store.sqlite_driver import make_engine, sqlite_module
 from tests.store.lab import MAPPINGS, ORIGIN, PART, T0, Lab, for_postgres
 from tests.store.places import Place, connected, copy, mark, remove, reset, url_of
@@ -570,12 +570,8 @@ def test_the_signer_refuses_an_entry_that_does_not_verify(lab: Lab, tmp_path: Pa
 
 
 def erase(lab: Lab, index: int) -> None:
-    """What erasing leaves of an entry's bytes: no salts, the name gone, a tombstone in what was seen."""
-    own = OwnEntry("erasure", (("ranges", [[index, index]]),))  # type: ignore[arg-type]
-    lab.append(own=(own,))
-    lab.sql("UPDATE entry SET detail_salt = NULL, payload_salt = NULL WHERE idx = ?", index)
-    lab.sql("UPDATE handle SET name = NULL WHERE name = 'bob'")
-    lab.sql("UPDATE seen SET idx = -2, digest = NULL WHERE idx = ?", index)
+    """Erase an entry's bytes."""
+    lab.append(erasures=(Erasure((index,), "asked for", "carol"),))
 
 
 def test_i15_what_an_erasure_names_may_be_missing(lab: Lab, tmp_path: Path) -> None:

@@ -112,7 +112,7 @@ def test_collecting_and_appending_at_once_wait_for_each_other_and_never_forever(
 
     def sweep() -> None:
         for _ in range(5):
-            ledger.interrupted("trail", lab.epoch)
+            ledger.interrupted("another", lab.epoch)
             lab.append(settle=tuple(reversed(attempts)))
 
     assert together(collect, append, renew, sweep) == [None] * 4

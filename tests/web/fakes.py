@@ -21,6 +21,7 @@ from store.reports import (
     DeadLetter,
     DriftView,
     EntryView,
+    Erased,
     EvidenceRow,
     FindingHistoryRow,
     FindingStatus,
@@ -279,4 +280,6 @@ def checkpoint(query: FakeQuery, size: int | None = None) -> CheckpointInfo:
 
 def drop_bytes(query: FakeQuery, idx: int) -> None:
     """Erase an entry's bytes and salts, as an erasure would."""
-    query.entries[idx] = replace(query.entries[idx], detail=None, detail_salt=None, payload=None, payload_salt=None)
+    gone = {"detail": None, "detail_salt": None, "payload": None, "payload_salt": None}
+    erased = Erased(idx + 1, NOW - 3_600_000_000, ("detail", "payload"), "asked for <b>by</b> them", "carol")
+    query.entries[idx] = replace(query.entries[idx], **gone, erased=erased)

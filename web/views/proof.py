@@ -86,8 +86,9 @@ def prove(query: Query, entry: EntryView, checkpoint: CheckpointInfo | None) -> 
 
 
 def _committed(entry: EntryView, part: str, salt: bytes | None, data: bytes | None) -> Check:
-    if data is None and salt is None:
-        return Check(part, OPEN, f"The bytes of the {part} are not here: erased. The commitment stays.")
+    if data is None and salt is None and entry.erased is not None and part in entry.erased.parts:
+        said = f"erased, as entry {number(entry.erased.idx)} says. The commitment stays."
+        return Check(part, OPEN, f"The bytes of the {part} are not here: {said}")
     text = f"SHA-256 of salt and {part} is what the entry commits to."
     return _check(part, lambda: check_committed(entry.fields[part], salt, data, entry.idx, part), text)
 

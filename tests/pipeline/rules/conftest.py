@@ -10,7 +10,7 @@ import pytest
 from pipeline.rules.annex import THEMES
 from pipeline.rules.conditions import compile_selection
 from pipeline.rules.detection import Names
-from pipeline.rules.evaluate import closure, explain
+from pipeline.rules.evaluate import Explainer, closure
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.ruleset import RuleSet
 from pipeline.rules.values import decode_payload
@@ -142,6 +142,6 @@ def reason() -> Callable[[str, object], str]:
         view = View(decode_payload(json.dumps(payload).encode()))
         node = compile_selection(read_documents(selection)[0].data, Names(), ()).node
         assert closure(node)(view)
-        return explain(node, view)
+        return Explainer(node)(view)
 
     return ask

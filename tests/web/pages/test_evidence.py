@@ -137,9 +137,18 @@ def test_erased_bytes_are_no_failure(page: Page, query: FakeQuery, client: TestC
     drop_bytes(query, 121)
     tree = page("/evidence/121")
     assert "The bytes were erased." in tree.one("main").text
+    assert "by carol, for this reason: asked for <b>by</b> them (entry 122)" in tree.one("main").text
     assert checks(tree)["payload"] == "not yet"
     assert checks(tree)["inclusion"] == "holds"
     assert client.get("/evidence/121/raw").status_code == 404
+
+
+def test_bytes_that_are_gone_and_no_erasure_says_why_are_a_failure(page: Page, query: FakeQuery) -> None:
+    drop_bytes(query, 121)
+    query.entries[121] = replace(query.entries[121], erased=None)
+    tree = page("/evidence/121")
+    assert "no erasure in the log says why" in tree.one("main").text
+    assert checks(tree)["payload"] == "fails"
 
 
 def test_a_conflict_leads_to_the_first(page: Page) -> None:
