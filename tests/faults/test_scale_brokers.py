@@ -117,7 +117,9 @@ def test_i12_workers_that_come_and_go_with_clocks_a_day_apart_lose_and_double_no
         for _ in range(STORM):
             guest = dice.choice(guests)
             if guest not in scale.runs:
+                claimed = sum(scale.epochs().values())
                 scale.start(guest)
+                scale.until(lambda n=claimed: sum(scale.epochs().values()) > n, f"{guest} gets its share")
             elif dice.random() < 0.5:
                 scale.kill(guest)
             else:
