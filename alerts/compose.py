@@ -9,18 +9,21 @@ from typing import Any
 from sqlalchemy import Connection
 
 from alerts import text
+from alerts.acknowledge import compose_acknowledgement
 from alerts.base import Action, Alert
+from alerts.digest import compose_digest
 from alerts.meaning import closes, level_of, momentary, opens
-from alerts.routes import Route
+from alerts.routes import ROUTE, Route
 from alerts.summary import compose_summary
 from store import outbox_context as context
-from store.outbox import BASELINE, Claimed, Drifted
+from store.outbox import ACKNOWLEDGEMENT, BASELINE, DIGEST, Claimed, Drifted
 from store.outbox_context import OpenSubjects
+from store.outbox_told import told_of
 
-_WHOLE = 1 << 62
-"""A log size beyond every index."""
 MAX_KEY = 1024
 NOTHING_TOLD = "nothing was told that this would resolve"
+OVER = "it was over before it was told"
+"""Of an observation: how something was when we looked, and is no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,11 @@ class Sender:
 def compose(connection: Connection, claimed: Claimed, route: Route, sender: Sender) -> Alert | str:
     """The alert of these drifts, or why there is none."""
     last = claimed.drifts[-1]
-    if last.kind == BASELINE:
+    if claimed.lane == DIGEST:
+        said: dict[str, Any] | str = compose_digest(connection, claimed, sender.link)
+    elif last.kind == ACKNOWLEDGEMENT:
+        said = compose_acknowledgement(connection, claimed, sender.link)
+    elif last.kind == BASELINE:
         said = compose_summary(connection, claimed, route, sender.link)
     elif last.kind == "finding":
         said = _finding(connection, claimed, sender)
@@ -50,8 +57,15 @@ def compose(connection: Connection, claimed: Claimed, route: Route, sender: Send
         "known_at": last.recorded_at,
         "origin": sender.origin,
         "source": last.source,
+        "receipt": receipt(connection, claimed),
     }
     return Alert(**(common | said))
+
+
+def receipt(connection: Connection, claimed: Claimed) -> str:
+    """What the receiver calls what it made of this lane's trigger, "" where nothing stands."""
+    told = told_of(connection, claimed.route, claimed.lane)
+    return told.receipt if told is not None else ""
 
 
 def alert_id(origin: str, drift: Drifted, route: str) -> str:
@@ -63,7 +77,7 @@ def alert_id(origin: str, drift: Drifted, route: str) -> str:
 def _finding(connection: Connection, claimed: Claimed, sender: Sender) -> dict[str, Any] | str:
     """A trigger where nothing that is open was told as it opened, a resolve where nothing is open any more, else an update."""
     first, last = claimed.drifts[0], claimed.drifts[-1]
-    before = context.open_subjects(connection, first, claimed.route, first.idx if first.idx is not None else _WHOLE)
+    before = context.open_subjects(connection, first, claimed.route, first.idx if first.idx is not None else context.WHOLE)
     now = _open_now(connection, claimed)
     opened = [d.event_time for d in claimed.drifts if opens(d)]
     begins = opened + ([before.since] if before.since is not None else [])
@@ -84,6 +98,9 @@ def _finding(connection: Connection, claimed: Claimed, sender: Sender) -> dict[s
         until = max((d.event_time for d in claimed.drifts if closes(d)), default=last.event_time)
         said |= {"action": Action.RESOLVE, "before": last.before, "after": last.after, "until": until}
         said |= {"brief": bool(opened) and not before.told}
+        if said["brief"] and not context.is_log_mapping(connection, last.mapping):
+            return OVER
+        said |= _as_told(connection, claimed)
     else:
         return NOTHING_TOLD
     said |= _subjects(connection, claimed, now, said["action"])
@@ -95,13 +112,22 @@ def _finding(connection: Connection, claimed: Claimed, sender: Sender) -> dict[s
 def _open_now(connection: Connection, claimed: Claimed) -> OpenSubjects:
     """What is open after the last of these drifts. A subject that they say is open is so, whatever rows there are of it."""
     last = claimed.drifts[-1]
-    now = context.open_subjects(connection, last, claimed.route, last.idx + 1 if last.idx is not None else _WHOLE)
+    now = context.open_subjects(connection, last, claimed.route, last.idx + 1 if last.idx is not None else context.WHOLE)
     final = {d.subject: d for d in claimed.drifts if d.subject is not None}
     said = [d for d in final.values() if opens(d)]
     if now.count or not said:
         return now
     handles = tuple(d.subject for d in said if d.subject is not None)
     return OpenSubjects(len(said), min(d.event_time for d in said), handles[: context.LISTED])
+
+
+def _as_told(connection: Connection, claimed: Claimed) -> dict[str, Any]:
+    """Level, controls and title of what is resolved: those under which it was told, whatever its mapping says by now."""
+    opened = [d for d in claimed.drifts if opens(d)]
+    told = opened[-1] if opened else context.last_opened(connection, claimed.drifts[0])
+    if told is None:
+        return {}
+    return {"level": level_of(told), "controls": told.controls, "title": text.plain(told.text)}
 
 
 def _subjects(connection: Connection, claimed: Claimed, now: OpenSubjects, action: Action) -> dict[str, Any]:
@@ -127,7 +153,9 @@ def _alert_stands(connection: Connection, claimed: Claimed) -> bool:
     told = context.last_told(connection, claimed.drifts[0], claimed.route)
     if told is None:
         return False
-    return context.open_subjects(connection, told, claimed.route, told.idx + 1 if told.idx is not None else _WHOLE).count > 0
+    return (
+        context.open_subjects(connection, told, claimed.route, told.idx + 1 if told.idx is not None else context.WHOLE).count > 0
+    )
 
 
 def _finding_sentence(said: dict[str, Any], last: Drifted) -> str:
@@ -180,6 +208,12 @@ def _state(connection: Connection, claimed: Claimed, sender: Sender) -> dict[str
 def _state_page(sender: Sender, drift: Drifted, control: str) -> str:
     if control:
         return text.page(sender.link, "controls", control)
+    if drift.kind == ROUTE:
+        return text.page(sender.link, "drift")
+    if drift.kind == "exception":
+        return text.page(sender.link, "records", "exceptions")
+    if drift.kind == "attestation":  # its key is attestation/ID/end
+        return text.page(sender.link, "records", "attestations", drift.key.split("/")[1])
     return text.page(sender.link, "sources", drift.source) if drift.source else text.page(sender.link, "log")
 
 

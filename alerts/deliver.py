@@ -11,23 +11,23 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final
 
 import structlog
 from sqlalchemy import Engine
 
-from alerts.backoff import undeliverable, wait
-from alerts.base import AlertError, Refused, Retry, RouteInvalid
-from alerts.compose import Sender, compose
+from alerts.base import AlertError, Repeating, RouteInvalid
+from alerts.compose import Sender
 from alerts.routes import Route
+from alerts.sending import Link, Passed, Sending
+from alerts.standing import still_open
 from alerts.text import plain
+from alerts.trouble import Tell, Trouble
 from store import outbox
-from store.engine import reading
 from store.errors import StoreError
 from store.open import read_meta
-from store.outbox import Claimed, Drifted
+from store.outbox import Drifted
 from store.records import MINUTE
 from store.times import Clock
 
@@ -38,26 +38,17 @@ AFTER_ERROR: Final = 5.0
 GRACE: Final = 20.0
 PATIENCE: Final = 60.0
 """Seconds that `run_once` waits for its routes."""
-_ERROR_TEXT: Final = 300
 
 
 def _chance() -> float:
     return secrets.SystemRandom().random()
 
 
-@dataclass(slots=True)
-class Passed:
-    """What one pass did. `late` are routes that were still busy when its time was up."""
-
-    delivered: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    late: tuple[str, ...] = ()
-    errors: list[Exception] = field(default_factory=list)
-
-
 class Deliverer:
-    """Delivers drift to routes. `link` is the dashboard's address for links, or ""; `jitter` gives numbers within 0..1."""
+    """Delivers drift to routes. `link` is the dashboard's address for links, or ""; `jitter` gives numbers within 0..1.
+
+    `tell` puts drift of routes that do not deliver into the outbox, `linked` links findings to a ticket that was opened for them.
+    """
 
     def __init__(
         self,
@@ -68,6 +59,8 @@ class Deliverer:
         *,
         jitter: Callable[[], float] = _chance,
         patience: float = PATIENCE,
+        tell: Tell | None = None,
+        linked: Link | None = None,
     ) -> None:
         if link and not link.startswith(("https://", "http://")):
             raise RouteInvalid(f"alerts.link: {plain(link)!r} is no address of a dashboard; it begins with https://")
@@ -76,7 +69,10 @@ class Deliverer:
         self._clock = clock
         self._link = link
         self._jitter = jitter
+        self._linked = linked
         self._patience = patience
+        self._trouble = Trouble(engine, clock, tell)
+        self._repeated: dict[str, float] = {}
         self._intake = threading.Lock()
         self._log: Any = structlog.get_logger("alerts")
 
@@ -84,9 +80,14 @@ class Deliverer:
     def _sender(self) -> Sender:
         return Sender(uuid.UUID(hex=read_meta(self._engine, "store_id").decode()).urn, self._link)
 
+    @cached_property
+    def _sending(self) -> Sending:
+        return Sending(self._engine, self._clock, self._sender, self._jitter, self._trouble, self._linked)
+
     def run_once(self) -> Passed:
         """Deliver all that is due now; returns when every route is done, or after `patience` seconds. Raises StoreError."""
-        self._sender  # noqa: B018  read once, before the threads
+        self._sending  # noqa: B018  made once, before the threads
+        self._trouble.begin(route.name for route in self._routes)
         self._take_in()
         passed, deadline = Passed(), time.monotonic() + self._patience
         threads = [
@@ -105,6 +106,7 @@ class Deliverer:
     def loop(self, stop: threading.Event) -> None:
         """Deliver until told to stop. What is being sent then gets a moment to end."""
         threads = [threading.Thread(target=self._follow, args=(route, stop), daemon=True) for route in self._routes]
+        self._begin(stop)
         for thread in threads:
             thread.start()
         stop.wait()
@@ -112,11 +114,24 @@ class Deliverer:
         for thread in threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
+    def _begin(self, stop: threading.Event) -> None:
+        """What must be read before the threads begin; a storage that fails is waited for."""
+        while not stop.is_set():
+            try:
+                self._sending  # noqa: B018
+                self._trouble.begin(route.name for route in self._routes)
+            except StoreError as error:
+                self._log.error("alerts_held_up", error=str(error))
+                stop.wait(AFTER_ERROR)
+            else:
+                return
+
     def _follow(self, route: Route, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 self._take_in()
                 self._pass(route, stop.is_set, Passed())
+                self._repeat(route)
             except StoreError as error:
                 self._log.error("alerts_held_up", route=route.name, error=str(error))
                 stop.wait(AFTER_ERROR)
@@ -129,6 +144,7 @@ class Deliverer:
         try:
             while self._pass(route, over, passed) and not over():
                 pass
+            self._repeat(route)
         except Exception as error:  # noqa: BLE001  handed to whoever waits
             passed.errors.append(error)
 
@@ -142,46 +158,31 @@ class Deliverer:
 
     def _pass(self, route: Route, over: Callable[[], bool], passed: Passed) -> int:
         """One try for each lane that is due; returns how many there were."""
+        now = self._clock()
+        if route.digest is not None:
+            digest = outbox.claim_digest(self._engine, route.name, route.digest.slot(now), now, LEASE)
+            if digest is not None:
+                self._sending.deliver(route, digest, passed)
+            return int(digest is not None)
         tried = 0
-        for lane in outbox.due(self._engine, route.name, self._clock()):
+        for lane in outbox.due(self._engine, route.name, now):
             if over():
                 break
             claimed = outbox.claim(self._engine, route.name, lane, self._clock(), LEASE)
             if claimed is not None:
                 tried += 1
-                self._deliver(route, claimed, passed)
+                self._sending.deliver(route, claimed, passed)
         return tried
 
-    def _deliver(self, route: Route, claimed: Claimed, passed: Passed) -> None:
+    def _repeat(self, route: Route) -> None:
+        """Say again what is open, where the receiver forgets it otherwise."""
+        notifier, now = route.notifier, time.monotonic()
+        if not isinstance(notifier, Repeating) or now < self._repeated.get(route.name, now):
+            return
+        self._repeated[route.name] = now + notifier.every
+        alerts = still_open(self._engine, route, self._sender)
         try:
-            with reading(self._engine) as connection:
-                alert = compose(connection, claimed, route, self._sender)
-        except StoreError:
-            raise  # the storage's trouble, not this alert's
-        except Exception as error:  # noqa: BLE001  one row that cannot be told must not stop its route; counted, tried again
-            return self._failed(claimed, f"it could not be put into words: {type(error).__name__}", error, passed)
-        if isinstance(alert, str):
-            outbox.cancelled(self._engine, claimed, alert)
-            passed.cancelled += 1
-            return None
-        try:
-            route.notifier.notify(alert)
+            if alerts:
+                notifier.repeat(alerts)
         except AlertError as error:
-            return self._failed(claimed, plain(str(error), _ERROR_TEXT), error, passed)
-        except Exception as error:  # noqa: BLE001  a notifier's fault must not stop its route; counted, tried again
-            # Its text may hold anything, a secret too: only its kind is kept.
-            return self._failed(claimed, f"the notifier failed with {type(error).__name__}", error, passed)
-        outbox.delivered(self._engine, claimed, self._clock())
-        passed.delivered += 1
-        return None
-
-    def _failed(self, claimed: Claimed, text: str, error: Exception, passed: Passed) -> None:
-        passed.failed += 1
-        refused = isinstance(error, Refused)
-        failing = undeliverable(claimed.attempts, refused)
-        delay = wait(claimed.attempts, error.after if isinstance(error, Retry) else None, refused, self._jitter())
-        if failing:
-            text = f"undeliverable after {claimed.attempts} attempt{'s' if claimed.attempts > 1 else ''}: {text}"
-        outbox.postponed(self._engine, claimed, self._clock() + delay, text, failing=failing)
-        say = self._log.error if failing else self._log.warning
-        say("alert_not_delivered", route=claimed.route, key=plain(claimed.lane), error=text, retry_in=delay // 1_000_000)
+            self._log.warning("alerts_not_repeated", route=route.name, error=plain(str(error)))

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final, Literal
 
 import structlog
 
-from alerts.base import Action, Alert
+from alerts.base import Action, Alert, Notifier
+from alerts.route_type import RouteType
+from alerts.settings import RouteSettings
 from store.times import format_time
+
+
+class LogSettings(RouteSettings):
+    """log: into the service's own log."""
+
+    type: Literal["log"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +43,10 @@ class LogNotifier:
             fields["link"] = alert.link
         say = self._log.warning if alert.action in (Action.TRIGGER, Action.UPDATE) else self._log.info
         say("alert", **fields)
+
+
+def _build(_: LogSettings) -> Notifier:
+    return LogNotifier()
+
+
+TYPE: Final = RouteType("log", "a line in the service's own log", LogSettings, _build)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from store.outbox import BASELINE, Drifted
+from store.outbox import ACKNOWLEDGEMENT, BASELINE, Drifted
 from store.records import State
 
 LEVELS: Final = ("informational", "low", "medium", "high", "critical")
 
 _FINE: Final = frozenset(
-    {"", "satisfied", "closed", "retired", "not-assessed", "not-applicable", "collecting", "complete", "agrees"}
+    {
+        *("", "satisfied", "closed", "retired", "not-assessed", "not-applicable", "collecting", "complete", "agrees"),
+        *("valid", "delivering", "removed"),
+    }
 )
-_MOMENTS: Final = frozenset({"unreadable", "conflict", "lost"})
+_NEITHER: Final = (BASELINE, ACKNOWLEDGEMENT)
+"""Kinds that neither open nor close, and are told all the same."""
+_MOMENTS: Final = frozenset({"lost"})
 _UNTOLD: Final = {
     "digest": "digest",
     "told": "told in the alert of the finding that caused it",
@@ -26,7 +31,7 @@ def opens(drift: Drifted) -> bool:
         return drift.after == State.NOT_SATISFIED.value
     if drift.kind == "control":
         return drift.after == State.STALE.value
-    return drift.kind != BASELINE and drift.after not in _FINE
+    return drift.kind not in _NEITHER and drift.after not in _FINE
 
 
 def closes(drift: Drifted) -> bool:
@@ -35,7 +40,7 @@ def closes(drift: Drifted) -> bool:
         return drift.before == State.NOT_SATISFIED.value and drift.after not in (State.NOT_SATISFIED.value, State.ERROR.value)
     if drift.kind == "control":
         return drift.before == State.STALE.value and drift.after != State.STALE.value
-    return drift.kind != BASELINE and drift.before not in _FINE and drift.after in _FINE
+    return drift.kind not in _NEITHER and drift.before not in _FINE and drift.after in _FINE
 
 
 def momentary(drift: Drifted) -> bool:
@@ -47,9 +52,14 @@ def untold(drift: Drifted) -> str:
     """Why nobody is alerted of this drift; "" where somebody is."""
     if drift.delivery != "alert":
         return _UNTOLD.get(drift.delivery, f"delivery is {drift.delivery}")
-    if drift.kind == BASELINE or opens(drift) or closes(drift):
+    if drift.kind in _NEITHER or opens(drift) or closes(drift):
         return ""
     return "neither opens nor closes an alert"
+
+
+def undigested(drift: Drifted) -> str:
+    """Why a drift is in no digest; "" where it is. What a finding changed in its control is told as a change of the control."""
+    return "" if drift.kind in (BASELINE, "control") or opens(drift) or closes(drift) else "neither opens nor closes an alert"
 
 
 def level_of(drift: Drifted) -> str:

@@ -1,4 +1,4 @@
-"""One POST to a checked URL: connects to the addresses that were checked and no others, in bounded time, following nothing.
+"""One request to a checked URL: connects to the addresses that were checked and no others, in bounded time, following nothing.
 
 httpcore2, the layer below httpx2: it has no redirects, proxies, cookies, decoding or environment that would have to be kept off.
 """
@@ -110,6 +110,20 @@ def post(
     limits: Limits = Limits(),
     lookup: Lookup = system_lookup,
 ) -> Answer:
+    """`request` by POST."""
+    return request("POST", target, headers, body, tls=tls, limits=limits, lookup=lookup)
+
+
+def request(
+    method: str,
+    target: Target,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    tls: ssl.SSLContext | None = None,
+    limits: Limits = Limits(),
+    lookup: Lookup = system_lookup,
+) -> Answer:
     """Send `body` and return the answer, whatever its status. Raises Retry when there is none, Refused where it must not go.
 
     An answer that breaks off after its status is an answer.
@@ -124,7 +138,7 @@ def post(
     try:
         with (
             httpcore2.ConnectionPool(ssl_context=tls, network_backend=backend, max_connections=1, retries=0) as pool,
-            pool.stream("POST", url, headers=sent, content=body, extensions={"timeout": timeouts}) as response,
+            pool.stream(method, url, headers=sent, content=body, extensions={"timeout": timeouts}) as response,
         ):
             # 3. Of the answer no more is read than is worth reading, and its redirects lead nowhere.
             fields = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}

@@ -1,83 +1,33 @@
-"""Every notifier there is: its name, what it does, its settings, and how it is made of them."""
+"""Every notifier there is, and routes made of settings."""
 
 from __future__ import annotations
 
 import difflib
-import ssl
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-import httpcore2
 from pydantic import ValidationError
 
-from alerts.base import AlertError, Notifier, Refused, RouteInvalid
-from alerts.guard import Rules, check_url
+from alerts import alertmanager, apprise, email, jira, log, pagerduty, servicenow, slack, teams, webhook
+from alerts.base import AlertError, RouteInvalid
 from alerts.log import LogNotifier
+from alerts.route_type import RouteType
 from alerts.routes import Route
-from alerts.settings import MIN_SECRET, LogSettings, RouteSettings, WebhookSettings
-from alerts.webhook import WebhookNotifier
-
-MAX_SECRET: Final = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class RouteType:
-    """One kind of route. `build` takes an instance of `settings`; reads files of secrets and certificates, calls nobody."""
-
-    name: str
-    summary: str
-    settings: type[RouteSettings]
-    build: Callable[[Any], Notifier]
-
-
-def _log(_: LogSettings) -> Notifier:
-    return LogNotifier()
-
-
-def _webhook(settings: WebhookSettings) -> Notifier:
-    rules = Rules(settings.hosts, settings.allow_private, settings.allow_http)
-    try:
-        target = check_url(settings.url.get_secret_value(), rules)
-    except Refused as error:
-        raise RouteInvalid(f"url: {error}") from error
-    tls = _tls(settings.ca_file) if target.scheme == "https" else None
-    return WebhookNotifier(target, _secret(settings), tls)
-
-
-def _secret(settings: WebhookSettings) -> bytes:
-    name = "secret" if settings.secret_file is None else "secret_file"
-    if settings.secret is not None:
-        secret = settings.secret.get_secret_value()
-    else:
-        path = settings.secret_file
-        assert path is not None, "the settings have one of the two"
-        try:
-            with path.open("rb") as file:
-                secret = file.read(MAX_SECRET + 1).decode("utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise RouteInvalid(f"secret_file: cannot read {path}: {reason}") from error
-    if not MIN_SECRET <= len(secret.encode()) <= MAX_SECRET:
-        raise RouteInvalid(f"{name}: a secret has {MIN_SECRET} to {MAX_SECRET} bytes, e.g. of: openssl rand -hex 32")
-    return secret.encode()
-
-
-def _tls(ca_file: Path | None) -> ssl.SSLContext:
-    if ca_file is None:
-        return httpcore2.default_ssl_context()
-    try:
-        return ssl.create_default_context(cafile=str(ca_file))
-    except (OSError, ssl.SSLError) as error:
-        raise RouteInvalid(f"ca_file: {ca_file} holds no certificates that can be read") from error
-
+from alerts.settings import RouteSettings
 
 ROUTE_TYPES: Final[Mapping[str, RouteType]] = {
     kind.name: kind
     for kind in (
-        RouteType("log", "a line in the service's own log", LogSettings, _log),
-        RouteType("webhook", "a signed POST of a CloudEvents event", WebhookSettings, _webhook),
+        log.TYPE,
+        webhook.TYPE,
+        slack.TYPE,
+        teams.TYPE,
+        email.TYPE,
+        pagerduty.TYPE,
+        alertmanager.TYPE,
+        apprise.TYPE,
+        jira.TYPE,
+        servicenow.TYPE,
     )
 }
 
@@ -104,12 +54,20 @@ def _read(number: int, values: Mapping[str, Any]) -> Route:
         raise RouteInvalid(f"{place}: {said}{_near(str(kind), ROUTE_TYPES)}")
     try:
         settings = route_type.settings.model_validate(dict(values))
-        return Route(settings.name, route_type.build(settings), settings.filters())
+        return _route(route_type, settings)
     except ValidationError as error:
         faults = "; ".join(_fault(route_type, fault) for fault in error.errors(include_url=False, include_input=False))
         raise RouteInvalid(f"{place}: {faults}") from error
     except AlertError as error:
         raise RouteInvalid(f"{place}: {error}") from error
+
+
+def _route(route_type: RouteType, settings: RouteSettings) -> Route:
+    quiet = settings.quiet_hours.quiet() if settings.quiet_hours is not None else None
+    digest = settings.digest.digest() if settings.digest is not None else None
+    if digest is not None and not route_type.digests:
+        raise RouteInvalid(f"digest: {route_type.name} speaks of one alert at a time; send the digest by email, slack or teams")
+    return Route(settings.name, route_type.build(settings), settings.filters(), settings.escalate_after, quiet, digest)
 
 
 def _fault(route_type: RouteType, fault: Mapping[str, Any]) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from alerts.base import Notifier
-from alerts.meaning import LEVELS, closes, level_of, untold
+from alerts.hours import Digest, Quiet
+from alerts.meaning import LEVELS, closes, level_of, undigested, untold
 from pipeline.rules.annex import THEMES
-from store.outbox import BASELINE, Assigned, Drifted
+from store.outbox import ACKNOWLEDGEMENT, BASELINE, Assigned, Drifted
+
+ROUTE: Final = "route"
+"""Kind of the drift of a route that does not deliver; its key is route/NAME."""
 
 
 def theme_of(control: str) -> str:
@@ -47,20 +52,32 @@ class Filters:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A notifier with its name and what it is asked for."""
+    """A notifier with its name, what it is asked for, and when it is told.
+
+    `after`: only what is open and not acknowledged so many microseconds after it was known. `digest`: all together, then.
+    """
 
     name: str
     notifier: Notifier
     filters: Filters = field(default_factory=Filters)
+    after: int | None = None
+    quiet: Quiet | None = None
+    digest: Digest | None = None
 
     def assign(self, drift: Drifted) -> Assigned:
         """Whether this drift is to be told here. What closes an alert goes where the alert went, whatever the filters say now.
 
         A baseline's level and controls are those of the findings that it brings: they are looked at when it is told.
         """
-        reason = untold(drift)
+        if drift.kind == ROUTE and drift.key == f"{ROUTE}/{self.name}":
+            return Assigned("it is this route that does not deliver")
+        if drift.kind == ACKNOWLEDGEMENT:
+            return Assigned("this route was not told of it", if_told=self.digest is None)
+        reason = untold(drift) if self.digest is None else undigested(drift)
         if reason:
             return Assigned(reason)
+        if drift.kind == BASELINE and self.after is not None:
+            return Assigned("a summary is not escalated")
         fits = self.filters.place_fits(drift.source, drift.account)
         if fits and drift.kind != BASELINE:
             fits = self.filters.subject_fits(drift.controls, level_of(drift))

@@ -44,7 +44,7 @@ def compose_summary(connection: Connection, claimed: Claimed, route: Route, link
         "after": last.after,
         "since": min(d.event_time for d in claimed.drifts),
         "until": None,
-        "controls": tuple(sorted({c for m in found for c in m.record.speaks_for()}, key=_order)),
+        "controls": tuple(sorted({c for m in found for c in m.record.speaks_for()}, key=order)),
         "subject_count": counts.total(),
         "entry": last.idx,
         "counts": {name: counts[name] for name in reversed(LEVELS) if counts[name]},
@@ -61,7 +61,8 @@ def _level(mapping: OpenMapping) -> str:
     return mapping.record.level if mapping.record.level in LEVELS else "medium"
 
 
-def _order(control: str) -> list[tuple[bool, int, str]]:
+def order(control: str) -> list[tuple[bool, int, str]]:
+    """Sorts ids of controls as their catalogue does."""
     return [(not word.isdigit(), int(word) if word.isdigit() else 0, word) for word in control.split(".")]
 
 

@@ -5,46 +5,51 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import ssl
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, Literal
 
-from alerts.base import Alert, Refused, Retry
-from alerts.guard import Lookup, Target, system_lookup
-from alerts.outgoing import Answer, Limits, post
+from pydantic import SecretStr, model_validator
+
+from alerts.base import Alert, Notifier
+from alerts.build import caller_of
+from alerts.caller import Caller
+from alerts.route_type import RouteType
+from alerts.secret import one_of, read_secret
+from alerts.settings import MIN_SECRET, HookSettings
 from store.records import SECOND
-from store.times import Clock, format_time, wall_clock
+from store.times import format_time
 
-TYPE: Final = "io.attestream.drift"
+EVENT_TYPE: Final = "io.attestream.drift"
 SIGNATURE: Final = "Attestream-Signature"
 CONTENT_TYPE: Final = "application/cloudevents+json; charset=utf-8"
-_AGAIN: Final = frozenset({408, 425, 429})
-_MAX_DIGITS: Final = 9
+
+
+class WebhookSettings(HookSettings):
+    """webhook: POST to `url`, signed with `secret` or what stands in `secret_file`."""
+
+    type: Literal["webhook"]
+    secret: SecretStr | None = None
+    secret_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_secret(self) -> WebhookSettings:
+        one_of("secret", self.secret, self.secret_file, "; every request is signed")
+        return self
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookNotifier:
-    """Posts to `target`; `tls` None only for plain http. The secret never leaves this object."""
+    """Posts to `caller`. The secret never leaves this object."""
 
-    target: Target
+    caller: Caller
     secret: bytes = field(repr=False)
-    tls: ssl.SSLContext | None = None
-    limits: Limits = field(default_factory=Limits)
-    clock: Clock = wall_clock
-    lookup: Lookup = system_lookup
 
     def notify(self, alert: Alert) -> None:
         """Post it. Any 2xx means that the receiver has it."""
         body = encode(alert)
-        headers = {
-            "Content-Type": CONTENT_TYPE,
-            "User-Agent": "attestream",
-            SIGNATURE: sign(self.secret, self.clock() // SECOND, body),
-        }
-        answer = post(self.target, headers, body, tls=self.tls, limits=self.limits, lookup=self.lookup)
-        check(answer, self.target.authority, self.clock())
+        signature = sign(self.secret, self.caller.clock() // SECOND, body)
+        self.caller.send(body, {"Content-Type": CONTENT_TYPE, SIGNATURE: signature})
 
 
 def encode(alert: Alert) -> bytes:
@@ -53,7 +58,7 @@ def encode(alert: Alert) -> bytes:
         "specversion": "1.0",
         "id": alert.id,
         "source": alert.origin,
-        "type": f"{TYPE}.{alert.action.value}",
+        "type": f"{EVENT_TYPE}.{alert.action.value}",
         "subject": alert.key,
         "time": format_time(alert.changed_at),
         "datacontenttype": "application/json",
@@ -90,6 +95,7 @@ def data(alert: Alert) -> dict[str, Any]:
     if alert.counts is not None:
         said["counts"] = dict(alert.counts)
         said["top"] = [{"title": title, "open": number} for title, number in alert.top]
+        said["lines"] = list(alert.lines)
     return said
 
 
@@ -98,26 +104,9 @@ def sign(secret: bytes, at: int, body: bytes) -> str:
     return f"t={at},v1={hmac.new(secret, b'%d.' % at + body, hashlib.sha256).hexdigest()}"
 
 
-def check(answer: Answer, who: str, now: int) -> None:
-    """Raises Retry or Refused for an answer that is not 2xx. Nothing of its text is repeated: it may echo what was sent."""
-    status = answer.status
-    if 200 <= status < 300:
-        return
-    if status in _AGAIN or status >= 500:
-        raise Retry(f"{who} answered {status}", retry_after(answer.headers.get("retry-after", ""), now))
-    if 300 <= status < 400:
-        raise Refused(f"{who} answered {status}: redirects are not followed, set the address it moved to")
-    raise Refused(f"{who} answered {status}")
+def _build(settings: WebhookSettings) -> Notifier:
+    secret = read_secret("secret", settings.secret, settings.secret_file, MIN_SECRET)
+    return WebhookNotifier(caller_of(settings), secret.encode())
 
 
-def retry_after(value: str, now: int) -> float | None:
-    """Seconds of a Retry-After header (a number or an HTTP date), None where it says nothing that can be read."""
-    text = value.strip()
-    if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS:
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-        moment = date if date.tzinfo is not None else date.replace(tzinfo=UTC)
-        return max(0.0, (moment - datetime.fromtimestamp(now // SECOND, UTC)).total_seconds())
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
+TYPE: Final = RouteType("webhook", "a signed POST of a CloudEvents event", WebhookSettings, _build)

@@ -22,6 +22,12 @@ STATE_MARKS: Final = {
     "stale": ("◐", "yellow"),
     "not-assessed": ("○", "bright_black"),
     "not-applicable": ("○", "bright_black"),
+    "accepted": ("◇", "yellow"),
+    "valid": ("●", "green"),
+    "waiting": ("◐", "yellow"),
+    "expired": ("◐", "yellow"),
+    "rejected": ("◆", "red"),
+    "revoked": ("○", "bright_black"),
 }
 
 

@@ -102,8 +102,15 @@ def _space(parts: Parts) -> tuple[State, str, str]:
 def _stream(parts: Parts) -> tuple[State, str, str]:
     if not parts.exists():
         return "ok", f"{parts.settings.stream.url}: made with the store", ""
-    waiting = sum(parts.stream.ends().values())
-    return "ok", f"{parts.settings.stream.url}: {parts.stream.partitions} partitions, {waiting:,} packs so far", ""
+    stream, known = parts.stream_as_it_is, parts.stream_known()
+    found = f"{parts.settings.stream.url}: {stream.partitions} partitions, {sum(stream.ends().values()):,} packs so far"
+    if known and known != stream.identity:
+        return (
+            "warning",
+            f"{found}; it is another one than the store's positions are of",
+            "set stream.url as on the other machines; if it was lost or replaced, the next run asks for what it carried again",
+        )
+    return "ok", found, ""
 
 
 def _key(parts: Parts) -> tuple[State, str, str]:
@@ -111,6 +118,8 @@ def _key(parts: Parts) -> tuple[State, str, str]:
         return "ok", f"{parts.settings.key_file}: made with the first signature", ""
     if parts.signed_elsewhere() is not None:
         return "ok", f"{parts.settings.key_file}: none here; another machine signs, as {parts.verifier}", ""
+    if not parts.embedded and not parts.settings.key_file.exists() and parts.signed() is None:
+        return "ok", f"{parts.settings.key_file}: none here; whoever signs first makes one", "run the seal role on one machine"
     key = parts.key
     mode = stat.S_IMODE(parts.settings.key_file.stat().st_mode)
     return "ok", f"{parts.settings.key_file} (mode {mode:04o}) signs as {key.verifier}", ""
@@ -121,7 +130,8 @@ def _checkpoints(parts: Parts) -> tuple[State, str, str]:
         return "ok", f"they will stand in {parts.settings.place}", ""
     signed, size = parts.latest_checkpoint(), parts.query.log().size
     if signed is None:
-        return "warning", "the log was never signed", "run attestream run --once, or attestream log checkpoint"
+        where = "" if parts.embedded else ", on the machine that is to sign"
+        return "warning", "the log was never signed", f"run attestream run --once, or attestream log checkpoint{where}"
     parts.check_continues()
     if parts.signed_elsewhere() is not None:
         return "ok", f"signed up to {signed.checkpoint.size:,} of {size:,} by another machine, as the store says", ""

@@ -32,8 +32,21 @@ def when(text: str | None, option: str) -> int | None:
 
 
 STATES = ("satisfied", "not-satisfied", "stale", "not-assessed", "not-applicable")
-FINDING_STATES = ("satisfied", "not-satisfied", "stale", "closed", "error", "retired", "not-assessed")
-DRIFT_KINDS = ("finding", "control", "source", "conflict", "log", "baseline")
+FINDING_STATES = ("satisfied", "not-satisfied", "accepted", "stale", "closed", "error", "retired", "not-assessed")
+DRIFT_KINDS = (
+    "finding",
+    "control",
+    "source",
+    "conflict",
+    "log",
+    "baseline",
+    "route",
+    "acknowledgement",
+    "attestation",
+    "exception",
+)
+EXCEPTION_STATES = ("valid", "expired", "revoked")
+ATTESTATION_STATES = ("waiting", "valid", "expired", "rejected", "revoked")
 THEMES = ("organizational", "people", "physical", "technological")
 
 

@@ -11,16 +11,22 @@ from typing import Any
 from sqlalchemy import Connection, func, select, text
 from sqlalchemy import Row as RowOf
 
+from pipeline.accepted import accept, unaccepted
+from pipeline.attested import fold_attested
 from pipeline.fold import Folded, Step, fold_open, fold_silence, fold_spoken
+from pipeline.observed import fold_observed, seen
 from pipeline.posture import covered
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.ruleset import RuleSet
 from store import schema
 from store.active import ActiveSet, load_active
+from store.attested import KIND as ATTESTATION
 from store.blocks import BlockReader
 from store.changes import HeldMapping, Input, PartView, Row, Stretch
 from store.errors import VerificationError
+from store.exceptions import accepted_for
 from store.records import HOUR, State, Verdict
+from store.times import MAX_TIME
 from store.view import silence_floor
 from store.writer import read_head
 
@@ -49,9 +55,10 @@ def refold(connection: Connection) -> None:
         floor = _floor(connection, active, row)
         if floor is not None:
             base, standing = _standing(connection, row, floor)
-            folded = _folded(connection, active, row, base, parts)
+            folded = _folded(connection, active, row, unaccepted(base), parts)
+            folded = _accepted(connection, row, base, folded, floor)
             _compare(row.mapping, base, standing, folded.steps)
-            _compare_due(row, folded)
+            _compare_due(row, folded, observes=active.observing(row.mapping))
 
 
 def _check_schema(connection: Connection) -> None:
@@ -76,8 +83,9 @@ def _check_mappings(connection: Connection, active: ActiveSet) -> None:
             old = before.get(record.id)
             since = old.held if old is not None and old.record.digest == record.digest else row.idx
             held[record.id] = HeldMapping(record, since)
-    for id_ in sorted(held.keys() | active.mappings.keys()):
-        if held.get(id_) != active.mappings.get(id_):
+    stands = {id_: mapping for id_, mapping in active.mappings.items() if mapping.record.kind != ATTESTATION}
+    for id_ in sorted(held.keys() | stands.keys()):
+        if held.get(id_) != stands.get(id_):
             raise VerificationError(f"mapping {id_} is held otherwise than the sets in the log say", index=active.idx)
 
 
@@ -121,23 +129,39 @@ def _folded(connection: Connection, active: ActiveSet, row: RowOf[Any], base: St
     record, part = held.record, parts[row.part_id]
     applied = (0, -1)  # what time alone did last may be applied or wait; `_compare` takes both
     if row.silence:
-        return fold_silence(base, part.stretches, held.held, part.lateness, record.max_age, applied)
+        lateness = None if record.observes else part.lateness
+        return fold_silence(base, part.stretches, held.held, lateness, record.max_age, applied)
     table = schema.tag
     rows = connection.execute(select(table).where(table.c.mapping == row.mapping, table.c.subject == row.subject))
-    inputs = [Input(r.event_time, r.idx, Verdict(r.verdict), r.part_id, r.fresh_at) for r in rows]
+    inputs = [Input(r.event_time, r.idx, Verdict(r.verdict), r.part_id, r.fresh_at, r.ends_at) for r in rows]
+    if record.observes:
+        until = row.due_at - 1 if row.due_at is not None else row.row_time
+        return fold_observed(record, base, inputs, seen(part.stretches, held.held), (0, max(until, row.row_time, row.input_time)))
+    if record.kind == ATTESTATION:
+        return fold_attested(base, None, inputs, applied)
     if record.finding == "satisfied":
         return fold_spoken(base, None, inputs, record.max_age, applied)
     return fold_open(base, None, inputs, covered(parts, held.held), record.quiet_for)
 
 
-def _compare_due(row: RowOf[Any], folded: Folded) -> None:
+def _accepted(connection: Connection, row: RowOf[Any], base: State | None, folded: Folded, floor: int) -> Folded:
+    """The fold with exceptions laid over it, as far as they were applied: up to what is noted as due, else all of them."""
+    key = (row.mapping, bytes(row.subject))
+    spans = accepted_for(connection, [key]).get(key, ())
+    applied = row.due_at - 1 if State(row.state) is State.ACCEPTED and row.due_at is not None else MAX_TIME
+    return accept(base, folded, spans, floor, applied)
+
+
+def _compare_due(row: RowOf[Any], folded: Folded, *, observes: bool) -> None:
     """What time will do must be noted: a finding whose due time was taken away would stay as it is for ever."""
     state = State(row.state)
     due = None if state in (State.STALE, State.RETIRED) else folded.due_at
-    if row.due_at != due:
+    # A look that found it unchanged puts the time off without a word: it is looked at once more when the noted time comes.
+    put_off = observes and row.due_at is not None and due is not None and row.due_at <= due
+    if row.due_at != due and not put_off:
         raise VerificationError(f"finding {row.mapping} becomes stale at another time than follows", index=row.row_idx)
     late = row.quiet_at is None or (folded.quiet_at is not None and row.quiet_at > folded.quiet_at)
-    if state is State.NOT_SATISFIED and folded.quiet_at is not None and late:
+    if state in (State.NOT_SATISFIED, State.ACCEPTED) and folded.quiet_at is not None and late:
         raise VerificationError(f"finding {row.mapping} is looked at later than it may close", index=row.row_idx)
 
 

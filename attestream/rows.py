@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.rules.annex import Control
+from pipeline.rules.attestations import AttestationTemplate
 from store.entries import counts_json
+from store.records import DAY
 from store.reports import (
     ControlStatus,
     DeadLetter,
@@ -38,6 +40,24 @@ def control_row(control: Control, status: ControlStatus | None) -> dict[str, Any
         },
         "last_evidence": _time(status.last_evidence) if status else None,
         "needs": list(control.needs),
+    }
+
+
+def template_row(template: AttestationTemplate) -> dict[str, Any]:
+    """A template of an attestation."""
+    return {
+        "id": template.id,
+        "control": template.control,
+        "title": template.title,
+        "kind": template.kind,
+        "supply": template.supply,
+        "ask": list(template.ask),
+        "owner": template.owner,
+        "max_age_days": template.max_age // DAY,
+        "four_eyes": template.four_eyes,
+        "strength": template.strength,
+        "rationale": template.rationale,
+        "unproven": template.unproven,
     }
 
 

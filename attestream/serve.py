@@ -1,4 +1,4 @@
-"""The serve and alert roles: the dashboard and the delivery of drift, wired to the store."""
+"""The serve role: the dashboard, wired to the store."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
-from alerts.base import RouteInvalid
-from alerts.deliver import Deliverer
-from alerts.registry import read_routes
 from attestream.errors import SettingsError
 from attestream.wiring import Parts
 from web.app import create_app
@@ -79,12 +76,3 @@ def serve_role(parts: Parts) -> Callable[[threading.Event], None]:
 def _watch(stop: threading.Event, server: uvicorn.Server) -> None:
     stop.wait()
     server.should_exit = True
-
-
-def alert_role(parts: Parts) -> Deliverer:
-    """Delivers drift to the routes. Raises SettingsError."""
-    try:
-        routes = read_routes(parts.settings.alerts.routes)
-        return Deliverer(parts.store.engine, routes, parts.store.clock, parts.settings.alerts.link)
-    except RouteInvalid as error:
-        raise SettingsError(str(error)) from error

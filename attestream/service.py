@@ -5,17 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import structlog
 
 from attestream.errors import AttestreamError
+from attestream.waiting import PASSING, when_it_answers
 from attestream.wiring import Parts
 from collectors.base import Collector
 from collectors.report import Progress, Silent
 from collectors.runner import run_attempts, run_period
 from collectors.schedule import Job, Schedule
-from pipeline.errors import PipelineError, StreamUnreachable
+from pipeline.errors import PipelineError
 from pipeline.posture import decide
 from pipeline.timekeeper import Timekeeper
 from pipeline.worker import Worker
@@ -67,14 +69,16 @@ def run_once(
     only: Sequence[str] = (),
     period: tuple[int, int] | None = None,
     stop: threading.Event | None = None,
+    seal: bool = True,
 ) -> Once:
     """Collect every source once (or `only` these, or a `period` of them again), process all, apply what is due, seal.
 
-    Raises NoLease while another process collects.
+    Raises NoLease while another process collects, Refused where it is to seal and what was signed is not here.
     """
     done = Once()
-    parts.check_place()
-    parts.check_continues()
+    if seal:
+        parts.check_place()
+        parts.check_continues()
     parts.activate_at_start()
     ledger = parts.ledger
     epoch = parts.lease.acquire()
@@ -100,7 +104,7 @@ def run_once(
     finally:
         parts.lease.release()
     keeper.tick()
-    done.checkpoint = parts.publish()
+    done.checkpoint = parts.publish() if seal else None
     return done
 
 
@@ -197,14 +201,12 @@ class Service:
     _schedule: Schedule | None = None
 
     def start(self) -> None:
-        """Start what was asked for; returns soon. Raises Refused where the store is not the one that was signed.
+        """Start what was asked for; returns as soon as the store answers. Raises Refused where it is not the one that was signed.
 
         What needs the stream is started as soon as its servers answer.
         """
-        if self.parts.embedded or "seal" in self.roles:  # another machine has neither the key nor what was signed
-            self.parts.check_place()
-            self.parts.check_continues()
-        self.parts.activate_at_start()
+        if not when_it_answers(self._prepare, self.stopping):
+            return
         if "seal" in self.roles:
             self._thread("seal", self._seal)
         for name, target in self.extra:
@@ -212,39 +214,38 @@ class Service:
         if "map" in self.roles or "collect" in self.roles:
             try:
                 self._start_streaming()
-            except StreamUnreachable as error:
-                log.warning("waiting for the stream", error=str(error))
-                self._thread("stream", self._await_stream)
+            except PASSING as error:
+                self._thread("stream", partial(self._stream_later, error))
 
-    def _await_stream(self, stop: threading.Event) -> None:
-        """Start what needs the stream when it answers, trying with back-off."""
-        delay = 1.0
-        while not stop.wait(delay):
-            try:
-                self._start_streaming()
-            except StreamUnreachable as error:
-                delay = min(delay * 2, 30.0)
-                log.warning("waiting for the stream", error=str(error), wait_seconds=delay)
-            except Exception as error:  # noqa: BLE001  a defect must not leave the roles out without a word
-                log.error("what needs the stream cannot be started", error=str(error), kind=type(error).__name__)
-                return
-            else:
-                log.info("the stream answers")
-                return
+    def _prepare(self) -> bool:
+        """What is looked at and done before anything runs."""
+        if self.parts.embedded or "seal" in self.roles:  # another machine has neither the key nor what was signed
+            self.parts.check_place()
+            self.parts.check_continues()
+        self.parts.activate_at_start()
+        return True
+
+    def _stream_later(self, met: Exception, stop: threading.Event) -> None:
+        """Start what needs the stream when it answers."""
+        try:
+            when_it_answers(self._start_streaming, stop, met)
+        except Exception as error:  # noqa: BLE001  a defect must not leave the roles out without a word
+            log.error("what needs the stream cannot be started", error=str(error), kind=type(error).__name__)
 
     def _start_streaming(self) -> None:
-        """Start the roles that need the stream. Raises StreamError, and then none of them is started."""
-        stream = self.parts.stream
+        """Start the roles that need the stream. Raises StreamError or StoreError, and then none of them is started."""
+        stream, jobs = self.parts.stream, self._jobs() if "collect" in self.roles else []
         if "map" in self.roles:
             self._thread("map", Worker(stream, self.parts.store, self.parts.settings.retain == "all", steady=True).run)
         if "collect" in self.roles:
-            ledger = self.parts.ledger  # declares the sources: only who collects knows all of them
-            jobs = [
-                Job(source.name, source.schedule, _job(self.parts, collector, ledger))
-                for source, collector in zip(self.parts.settings.source_settings(), self.parts.collectors, strict=True)
-            ]
             self._schedule = Schedule(jobs, self.parts.lease)
             self._schedule.start()
+
+    def _jobs(self) -> list[Job]:
+        """A job for each source; declares them, for only who collects knows all of them."""
+        ledger = self.parts.ledger
+        sources = zip(self.parts.settings.source_settings(), self.parts.collectors, strict=True)
+        return [Job(source.name, source.schedule, _job(self.parts, collector, ledger)) for source, collector in sources]
 
     def stop(self) -> None:
         """Stop gracefully: collectors first, then what works through what they read."""

@@ -1,7 +1,8 @@
 """Settings: `attestream.yaml`, each key overridable by the environment. Nothing else reads the environment.
 
-ATTESTREAM_STORE__URL overrides store.url, ATTESTREAM_SOURCES__JIRA_PROD__TOKEN_FILE the token_file of the source jira-prod. A
-secret may stand in a file: ATTESTREAM_ALERTS__…_FILE, or a key ending in `_file`.
+ATTESTREAM_STORE__URL overrides store.url, ATTESTREAM_SOURCES__JIRA_PROD__TOKEN_FILE the token_file of the source jira-prod,
+ATTESTREAM_ALERTS__ROUTES__ON_CALL__ROUTING_KEY the routing_key of the route on-call. A secret may stand in a file: a key that
+ends in `_file`.
 With no file at all: SQLite below ./attestream-data, no sources, the built-in mappings.
 """
 
@@ -240,7 +241,8 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
     keys = name[len(PREFIX) :].lower().split("__")
     if keys[0] not in Settings.model_fields:
         raise SettingsError(f"{name}: no such section{_near(keys[0], Settings.model_fields)}")
-    path = keys[-1] == "key_file" or keys[0] == "sources" or (keys[0] == "stream" and keys[-1] in StreamSettings.model_fields)
+    listed = keys[0] == "sources" or keys[:2] == ["alerts", "routes"]
+    path = keys[-1] == "key_file" or listed or (keys[0] == "stream" and keys[-1] in StreamSettings.model_fields)
     if keys[-1].endswith("_file") and not path:
         keys[-1] = keys[-1].removesuffix("_file")
         try:
@@ -249,7 +251,10 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
             raise SettingsError(f"{name}: cannot read {text}: {error.strerror}") from error
     place = values
     if keys[0] == "sources" and len(keys) == 3:
-        place, keys = _source(values, name, keys[1]), keys[2:]
+        place, keys = _named(values.get("sources"), name, "source", keys[1]), keys[2:]
+    if keys[:2] == ["alerts", "routes"] and len(keys) == 4:
+        alerts = values.get("alerts")
+        place, keys = _named(alerts.get("routes") if isinstance(alerts, dict) else None, name, "route", keys[2]), keys[3:]
     for key in keys[:-1]:
         inner = place.setdefault(key, {})
         if not isinstance(inner, dict):
@@ -261,13 +266,12 @@ def _override(values: dict[str, Any], name: str, text: str) -> None:
         raise SettingsError(f"{name}: not YAML") from error
 
 
-def _source(values: Mapping[str, Any], name: str, word: str) -> dict[str, Any]:
-    """The source that a variable means: its name in lower case, with `_` for every other sign."""
-    sources = values.get("sources")
-    for source in sources if isinstance(sources, list) else ():
-        if isinstance(source, dict) and re.sub(r"[^a-z0-9]", "_", str(source.get("name", "")).lower()) == word:
-            return source
-    raise SettingsError(f"{name}: no source of this name is in the settings (a name's letters, with _ for any other sign)")
+def _named(entries: Any, name: str, what: str, word: str) -> dict[str, Any]:
+    """The source or route that a variable means: its name in lower case, with `_` for every other sign."""
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and re.sub(r"[^a-z0-9]", "_", str(entry.get("name", "")).lower()) == word:
+            return entry
+    raise SettingsError(f"{name}: no {what} of this name is in the settings (a name's letters, with _ for any other sign)")
 
 
 def _faults(error: ValidationError) -> str:

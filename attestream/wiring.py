@@ -18,6 +18,7 @@ from collectors.base import Collector
 from collectors.registry import build
 from pipeline.posture import decide
 from pipeline.rules.annex import Control
+from pipeline.rules.catalogues import Catalogues, read_catalogues
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.problems import RulesError
 from pipeline.rules.reader import builtin_mappings, read_set
@@ -42,6 +43,8 @@ from web.site import CheckpointInfo
 
 log = structlog.get_logger("attestream")
 SIGNED = "signed"
+EMBEDDED, KAFKA = "sqlite", "kafka:"
+"""`stream.url` of the embedded stream; how the identity of any on Kafka begins."""
 SHOWN = 10
 """Problems that one error names."""
 
@@ -68,12 +71,27 @@ class Parts:
 
     @cached_property
     def stream(self) -> Stream:
-        """The stream between collectors and the mapper."""
-        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        stream = open_stream(self.settings.stream.url, self.settings.folder, self.settings.stream.options())
+        """The stream between collectors and the mapper, for whoever publishes or takes. Raises AttestreamError where it cannot
+        be that of the store."""
+        stream = self.stream_as_it_is
+        if not self.embedded and self.settings.stream.url == EMBEDDED and self.stream_known().startswith(KAFKA):
+            raise AttestreamError(
+                "the store's positions are those of a Kafka topic, and here stream.url is not set: set it as on the others "
+                "(or name a file, sqlite:///stream.db, to leave Kafka)"
+            )
         if adopt_stream(self.store.engine, stream.identity):
             log.warning("the stream is another one than before: what it carried is asked for again", stream=stream.identity)
         return stream
+
+    @cached_property
+    def stream_as_it_is(self) -> Stream:
+        """The stream of the settings, for whoever only looks: it does not become that of the store by this."""
+        self.settings.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return open_stream(self.settings.stream.url, self.settings.folder, self.settings.stream.options())
+
+    def stream_known(self) -> str:
+        """The identity of the stream that the store's positions are of; "" before there is one."""
+        return (find_meta(self.store.engine, "stream") or b"").decode()
 
     @cached_property
     def query(self) -> StoreQuery:
@@ -135,6 +153,10 @@ class Parts:
         known = self.signed()
         return known if known is not None and "note" in known else None
 
+    def key_is_hearsay(self) -> bool:
+        """Whether `verifier` is only what the store says: whoever rewrites the store could say another."""
+        return self.signed_elsewhere() is not None and published_key(self.settings.key_file) is None
+
     def signed(self) -> dict[str, Any] | None:
         """What the store remembers of the last checkpoint: size, root (hex), note, vkey (its key), signed_at (microseconds).
 
@@ -154,7 +176,15 @@ class Parts:
         return signed
 
     def sealed(self) -> SignedCheckpoint:
-        """A checkpoint to hand out: of the log as it is now; where another machine signs, the last that it signed."""
+        """A checkpoint to hand out: of the log as it is now; where another machine signs, the last that it signed.
+
+        Raises AttestreamError where none did yet and here is no key: whoever only reads must not become the one who signs.
+        """
+        if not self.embedded and not self.settings.key_file.exists() and self.signed() is None:
+            raise AttestreamError(
+                "the log was never signed, and here is no key: start attestream run --role seal, or run attestream log "
+                "checkpoint, on the machine that is to sign"
+            )
         return (self.latest_checkpoint() if self.signed_elsewhere() else None) or self.publish()
 
     def check_continues(self) -> None:
@@ -233,6 +263,14 @@ class Parts:
             raise AttestreamError(f"{'no' if not found else 'more than one'} mapping has an id that begins with {text!r}")
         return text if text in found else found[0]
 
+    @cached_property
+    def catalogues(self) -> Catalogues:
+        """Templates of attestations, frameworks and editions, as they stand in files now. Raises SettingsError."""
+        try:
+            return read_catalogues(self.settings.mappings.paths)
+        except RulesError as error:
+            raise SettingsError(f"mappings: {error}") from error
+
     def mapping_set(self) -> MappingSet:
         """The set as it stands in files now. Raises SettingsError."""
         paths = [*([builtin_mappings()] if self.settings.mappings.builtin else []), *self.settings.mappings.paths]
@@ -283,7 +321,7 @@ def opened(settings: Settings, *, create: bool = False) -> Iterator[Parts]:
     try:
         yield parts
     finally:
-        if "stream" in parts.__dict__:
-            parts.stream.close()
+        if "stream_as_it_is" in parts.__dict__:
+            parts.stream_as_it_is.close()
         if "store" in parts.__dict__:
             parts.store.engine.dispose()

@@ -1,8 +1,9 @@
 """A finding in the AWS Security Finding Format, as it is kept.
 
 Names and nesting stay AWS's. Left out are the times that each new check moves though nothing changed (UpdatedAt,
-LastObservedAt, ProcessedAt): that a finding was seen again is said by the window. Of ours is `_pass_without_data`, which says of
-every finding that has passed whether it passed for lack of anything to check.
+LastObservedAt, ProcessedAt): that a finding was seen again is said by the window. Of ours are `_pass_without_data`, which says of
+every finding that has passed whether it passed for lack of anything to check, and `_resource_tags`: the tags of its resources as
+`{"Key", "Value"}`, so that a key and its value can be judged together (AWS hands them out as a map here, elsewhere as pairs).
 """
 
 from __future__ import annotations
@@ -55,6 +56,9 @@ def describe(finding: Mapping[str, Any], account: str, region: str) -> Known:
     passed = _passed(finding)
     if passed is not None:
         own["_pass_without_data"] = passed
+    tags = _tags(finding)
+    if tags:
+        own["_resource_tags"] = tags
     return Known(
         clean_attribute(str(name) if str(name).startswith("arn:") else f"{product}/{name}"),
         _or(finding.get("AwsAccountId"), account),
@@ -78,6 +82,14 @@ def _passed(finding: Mapping[str, Any]) -> bool | None:
         return None
     codes = {str(reason.get("ReasonCode", "")) for reason in compliance.get("StatusReasons") or () if isinstance(reason, Mapping)}
     return bool(codes & NO_DATA) or not finding.get("Resources")
+
+
+def _tags(finding: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The tags of its resources, each pair once."""
+    resources = finding.get("Resources")
+    maps = [item.get("Tags") for item in resources if isinstance(item, Mapping)] if isinstance(resources, list) else []
+    pairs = {(str(key), str(value)) for tags in maps if isinstance(tags, Mapping) for key, value in tags.items()}
+    return [{"Key": key, "Value": value} for key, value in sorted(pairs)]
 
 
 def _word(value: Any) -> bool:

@@ -29,8 +29,32 @@ FINDINGS: Final = Call("securityhub", "GetFindings")
 PAGE: Final = 100
 FIRST: Final = 8 * DAY
 """How far back the first window goes without `since`: what is checked at all is checked and updated again within days."""
-_CONTROLS: Final = ("A.5.10", "A.5.12", "A.5.15", "A.5.24", "A.5.25", "A.5.34", "A.5.36", "A.8.7", "A.8.8", "A.8.9", "A.8.14")
-_NEED: Final = Permission("securityhub:GetFindings", "read findings", "*", (KIND,), (*_CONTROLS, "A.8.26", "A.8.33"))
+_CONTROLS: Final = (
+    "A.5.10",
+    "A.5.12",
+    "A.5.15",
+    "A.5.17",
+    "A.5.18",
+    "A.5.24",
+    "A.5.25",
+    "A.5.34",
+    "A.5.36",
+    "A.8.2",
+    "A.8.3",
+    "A.8.5",
+    "A.8.7",
+    "A.8.8",
+    "A.8.9",
+    "A.8.12",
+    "A.8.13",
+    "A.8.14",
+    "A.8.15",
+    "A.8.20",
+    "A.8.24",
+    "A.8.26",
+    "A.8.33",
+)
+_NEED: Final = Permission("securityhub:GetFindings", "read findings", "*", (KIND,), _CONTROLS)
 _OFF: Final = (
     "Security Hub is not enabled in account {account}, {region}: enable it, or name the Regions that have it under regions"
 )

@@ -32,15 +32,19 @@ FIRST: Final = 7 * DAY
 """How far back the first window goes without `since`."""
 AROUND: Final = DAY
 """How far an entry's timestamp may lie from when it was received."""
-Log = Literal["activity", "data_access", "system_event", "policy"]
-LOGS: Final[tuple[Log, ...]] = ("activity", "data_access", "system_event", "policy")
+Log = Literal["activity", "data_access", "system_event", "policy", "access_transparency"]
+LOGS: Final[tuple[Log, ...]] = ("activity", "data_access", "system_event", "policy", "access_transparency")
 _ENDPOINT: Final = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 _CONTROLS: Final = ("A.5.18", "A.5.23", "A.8.2", "A.8.3", "A.8.12", "A.8.15", "A.8.16", "A.8.20", "A.8.24", "A.8.32")
 _LIST: Final = Permission(
     "logging.logEntries.list", "read activity, system event and policy denied logs", "*", (KIND,), _CONTROLS
 )
 _PRIVATE: Final = Permission(
-    "logging.privateLogEntries.list", "read data access logs", "*", (KIND,), ("A.8.11", "A.8.15", "A.8.18")
+    "logging.privateLogEntries.list",
+    "read data access logs, and what Google's own staff accessed",
+    "*",
+    (KIND,),
+    ("A.5.22", "A.8.11", "A.8.15", "A.8.18"),
 )
 
 
@@ -203,7 +207,7 @@ def query(resource: str, logs: Sequence[str], start: int, end: int) -> str:
 
 
 def _need(log: str) -> Permission:
-    return _PRIVATE if log == "data_access" else _LIST
+    return _PRIVATE if log in ("data_access", "access_transparency") else _LIST
 
 
 def _access(settings: GcpAuditSettings) -> Access:
@@ -225,7 +229,7 @@ def _build(settings: GcpAuditSettings, clock: Clock) -> GcpAudit:
 
 TYPE: Final = SourceType(
     "gcp-audit",
-    "Google Cloud's audit logs: admin activity, data access, system events, policy denied",
+    "Google Cloud's audit logs: admin activity, data access, system events, policy denied, access transparency",
     GcpAuditSettings,
     _build,
     _access,

@@ -167,10 +167,17 @@ def named(raw: bytes, resource: Resource) -> tuple[str, ...]:
     value: Any = json.loads(raw)
     if not isinstance(value, dict):
         raise Unreadable("is no object")
-    names = tuple(value.get(name) for name in resource.names)
+    names = tuple(_at(value, name) for name in resource.names)
     if not all(isinstance(name, str) and 0 < len(name) <= 2000 and not {".", ".."} & set(name.split("/")) for name in names):
         raise Unreadable(f"has no {' and '.join(resource.names)} that names it")
     return tuple(map(str, names))
+
+
+def _at(value: Any, path: str) -> Any:
+    """The member at a dotted path, None where there is none."""
+    for word in path.split("."):
+        value = value.get(word) if isinstance(value, dict) else None
+    return value
 
 
 def filled(path: str, node: Node, of: str) -> str:

@@ -1,4 +1,4 @@
-"""Source type github: issues and pull requests, settings of an organisation and its repositories, scanning alerts."""
+"""Source type github: issues and pull requests, settings of an organisation and its repositories, scanning alerts, audit log."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 
 from collectors.base import Cursor, Permission, Probe, Reads, Report, SourceUnreadable, Window
-from collectors.github_parts.access import permissions, probes
+from collectors.github_parts.access import permissions, probes, with_audit_log
 from collectors.github_parts.app import Credentials, Installation, Token
+from collectors.github_parts.audit import AUDIT, AuditLog
 from collectors.github_parts.hub import Hub, said
 from collectors.github_parts.life import ISSUE, PULL
 from collectors.github_parts.look import Look
@@ -58,6 +59,7 @@ class GithubSettings(TicketSettings):
     tickets: bool = True
     settings: bool = True
     sbom: bool = True
+    audit_log: bool = False
     settings_schedule: Duration = HOUR
     severity_labels: tuple[Annotated[str, StringConstraints(min_length=1, max_length=64)], ...] = (
         "severity:",
@@ -71,8 +73,10 @@ class GithubSettings(TicketSettings):
     def _whole(self) -> GithubSettings:
         if not self.organisation and not self.repositories:
             raise ValueError("set organisation, or repositories, or both")
-        if not self.tickets and not self.settings:
+        if not self.tickets and not self.settings and not self.audit_log:
             raise ValueError("tickets and settings are both off: nothing is left to read")
+        if self.audit_log and not self.organisation:
+            raise ValueError("audit_log is an organisation's: set organisation")
         app = (self.app_id, self.installation_id, self.private_key_file)
         if any(app):
             if not all(app):
@@ -106,7 +110,8 @@ class GithubSettings(TicketSettings):
     def needed(self) -> tuple[Permission, ...]:
         """What it must be allowed."""
         own = self.organisation is not None
-        return permissions(self.where, organisation=own, tickets=self.tickets, settings=self.settings, sbom=self.sbom)
+        found = permissions(self.where, organisation=own, tickets=self.tickets, settings=self.settings, sbom=self.sbom)
+        return with_audit_log(found, self.where) if self.audit_log else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +126,8 @@ class Github:
     reads: Reads = "deliveries"
 
     def oldest(self, cursor: Cursor, now: int) -> int | None:  # noqa: ARG002  the contract has them
-        """90 days back, or `since`; None where no tickets are read."""
-        if not self.settings.tickets:
+        """90 days back, or `since`; None where only settings are read."""
+        if not self.settings.tickets and not self.settings.audit_log:
             return None
         self._identity(Hub(self.api))
         return self.settings.since if self.settings.since is not None else now - FIRST
@@ -136,6 +141,8 @@ class Github:
         check_clock(window.end, hub.time or None, self.settings.overlap, self.api.what)
         if self.settings.tickets:
             yield from self._tickets(hub, window, report, memory, org).read(names)
+        if self.settings.audit_log and org:
+            yield from AuditLog(hub, window, report, memory, org, self.settings.overlap, self.clock).entries()
         now = self.clock()
         if self.settings.settings and window.latest and memory.due(now, self.settings.settings_schedule):
             look = Look(hub, window, report, self._host, self.clock)
@@ -245,6 +252,7 @@ def _access(settings: GithubSettings) -> Access:
 
 
 _KINDS: Final = (
+    AUDIT,
     ISSUE,
     PULL,
     ORG,
@@ -258,9 +266,9 @@ _KINDS: Final = (
 )
 TYPE: Final = SourceType(
     "github",
-    "GitHub issues, pull requests, settings and scanning alerts",
+    "GitHub issues, pull requests, settings, scanning alerts and audit log",
     GithubSettings,
     _build,
     _access,
-    (*_KINDS, *(f"summary.{kind.partition('.')[2]}" for kind in _KINDS if not kind.startswith("ticket."))),
+    (*_KINDS, *(f"summary.{kind.partition('.')[2]}" for kind in _KINDS if not kind.startswith(("ticket.", "log.")))),
 )

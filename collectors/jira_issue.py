@@ -112,6 +112,25 @@ def life(issue: Issue, agreed: Conventions, more: More, known: Mapping[str, int 
     )
 
 
+def slas(issue: Issue) -> list[dict[str, Any]]:
+    """The SLA fields of Jira Service Management among what was asked for: name, field, is its clock running, was it breached.
+
+    What a field of that shape does not say is null.
+    """
+    found = []
+    for name, value in issue.value["fields"].items():
+        if not isinstance(value, Mapping) or not ("ongoingCycle" in value or isinstance(value.get("completedCycles"), list)):
+            continue
+        running = value.get("ongoingCycle")
+        cycles = [*_objects(value.get("completedCycles")), *([running] if isinstance(running, Mapping) else [])]
+        said = [cycle.get("breached") for cycle in cycles]
+        breached = True if True in said else None if None in said else False
+        found.append(
+            {"name": _word(value.get("name")), "field": name, "running": isinstance(running, Mapping), "breached": breached}
+        )
+    return found
+
+
 def inside(value: Any, *path: str) -> Any:
     """The value at a path of an object, None where there is no such path."""
     for name in path:

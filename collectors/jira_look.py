@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from collectors.base import Report, Window
 from collectors.http import ApiError
-from collectors.jira_issue import Conventions, NotAnswered, life
+from collectors.jira_issue import Conventions, NotAnswered, life, slas
 from collectors.jira_search import OLDEST, Issue, within
 from collectors.jira_site import KEY, Site
 from collectors.tickets import Life, OpenOnes, check_clock, gone, recent, ticket
@@ -87,7 +87,9 @@ class Look:
             yield self._unreadable(issue, error.reason)
 
     def _event(self, issue: Issue, own: Life) -> Event:
-        event = ticket(self.window, KIND, self.site.subject(issue.key), self.looked, issue.raw, own, account=self.site.account)
+        subject, account, clocks = self.site.subject(issue.key), self.site.account, slas(issue)
+        more = {"_sla": clocks} if clocks else None
+        event = ticket(self.window, KIND, subject, self.looked, issue.raw, own, account=account, more=more)
         self.count += 1
         return event
 

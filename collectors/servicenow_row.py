@@ -50,14 +50,14 @@ _CHANGE: Final = (
     ),
     *("close_code", "implementation_plan", "test_plan", "backout_plan", "risk_impact_analysis"),
 )
-_ITEM: Final = ("cat_item", "request", "requested_for", "stage")
+_ITEM: Final = ("cat_item", "cat_item.name", "request", "requested_for", "requested_for.user_name", "stage")
 FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "incident": (*_TASK, *_INCIDENT),
     "sn_si_incident": (*_TASK, "severity", "category", "subcategory"),
     "problem": (*_TASK, "category", "resolved_at", "resolved_by", "known_error", "first_reported_by_task", "rfc"),
     "change_request": (*_TASK, *_CHANGE),
     "sc_req_item": (*_TASK, *_ITEM),
-    "sc_task": (*_TASK, "request", "request_item"),
+    "sc_task": (*_TASK, "request", "request_item", "request_item.cat_item.name"),
     "sysapproval_approver": (
         *(*_RECORD, "state", "approver", "sysapproval", "source_table", "document_id", "group", "due_date"),
         *("sysapproval.number", "sysapproval.sys_class_name", "sysapproval.opened_by"),
@@ -66,13 +66,35 @@ FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
         *(*_RECORD, "task", "sla", "stage", "active", "has_breached", "start_time", "end_time", "planned_end_time"),
         *("task.number", "task.sys_class_name"),
     ),
+    "sn_audit_engagement": _TASK,
+    "alm_hardware": (
+        *(*_RECORD, "asset_tag", "serial_number", "display_name", "install_status", "substatus"),
+        *("assigned_to", "assigned_to.active", "owned_by", "retired"),
+    ),
+    "cmdb_ci": (*_RECORD, "name", "sys_class_name", "operational_status", "install_status", "owned_by", "managed_by"),
+    "ast_contract": (*_RECORD, "number", "short_description", "vendor", "state", "starts", "ends", "contract_administrator"),
 }
 """What is asked for of known tables; of another one, which should extend `task`, that table's own fields."""
-OPEN: Final[Mapping[str, str]] = {"sysapproval_approver": "state=requested"}
-"""When a row is open; of the others: active=true."""
-OWNERS: Final[Mapping[str, str]] = {"sysapproval_approver": "approver"}
-STARTS: Final[Mapping[str, str]] = {"sysapproval_approver": "sys_created_on", "task_sla": "start_time"}
-ENDS: Final[Mapping[str, str]] = {"task_sla": "end_time"}
+OPEN: Final[Mapping[str, str]] = {
+    "sysapproval_approver": "state=requested",
+    "alm_hardware": "install_status=1",
+    "cmdb_ci": "operational_status=1",
+    "ast_contract": "state=active",
+}
+"""When a row is open, and comes in every run; of the others: active=true. Of a register's entry: in use."""
+OWNERS: Final[Mapping[str, str]] = {
+    "sysapproval_approver": "approver",
+    "cmdb_ci": "owned_by",
+    "ast_contract": "contract_administrator",
+}
+STARTS: Final[Mapping[str, str]] = {
+    "sysapproval_approver": "sys_created_on",
+    "task_sla": "start_time",
+    "alm_hardware": "sys_created_on",
+    "cmdb_ci": "sys_created_on",
+    "ast_contract": "sys_created_on",
+}
+ENDS: Final[Mapping[str, str]] = {"task_sla": "end_time", "alm_hardware": "retired"}
 RESOLVED: Final = frozenset({"incident", "problem"})
 REVIEWED: Final[Mapping[str, str]] = {"change_request": "review_date"}
 

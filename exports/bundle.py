@@ -24,6 +24,7 @@ from exports.proofs import Prover
 from exports.read import LogReader, Part, Salted
 from exports.readme import README
 from exports.scope import Scope
+from exports.stated import Said, detail_of, tables
 from exports.status import status_chunks
 from exports.survey import Survey
 from exports.table import HEADER, evidence_row
@@ -33,7 +34,7 @@ from store.entries import canonical, decode
 from store.errors import VerificationError
 from store.tiles import CompactRange, leaf_hash
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 Progress = Callable[[str, int, int], None]
 """(stage, done, of how many)"""
 
@@ -102,15 +103,19 @@ class _Bundle:
         # 2.
         archive = Archive(out)
         with tempfile.SpooledTemporaryFile(max_size=_SPOOL) as table:
+            stated = tables(self._stated(), self._survey.end)
             files = [
                 archive.add("README.txt", [README.encode()]),
+                archive.add("attestations.csv", [stated["attestations.csv"]]),
                 archive.add("checkpoint", [self._checkpoint.note]),
                 archive.add("details.jsonl", self._details(table)),
                 archive.add("entries.jsonl", self._entries()),
+                archive.add("exceptions.csv", [stated["exceptions.csv"]]),
                 archive.add("index.csv", _rewound(table)),
             ]
         self._add_payloads(archive)
         files.append(archive.add("proofs.jsonl", self._proofs()))
+        files += [archive.add(name, [stated[name]]) for name in ("risks.csv", "soa.csv")]
         files.append(archive.add("status.json", status_chunks(self._survey)))
         # 3.
         archive.add("manifest.json", [canonical(self._manifest(files))])
@@ -152,6 +157,12 @@ class _Bundle:
                 table.write(evidence_row(row.idx, entry, known, digest, name if payload else ""))
             yield canonical(_detail_row(row.idx, parts)) + b"\n"
             self._tell("reading details", done, total)
+
+    def _stated(self) -> Iterator[Said]:
+        """What people state by the end of the period."""
+        for row, entry in self._log.rows(iter(self._survey.stated)):
+            part = self._log.part(row, entry, "detail") if "detail" in entry else None
+            yield Said(row.idx, entry, detail_of(part.data if part is not None else None))
 
     def _entries(self) -> Iterator[bytes]:
         for index, data, _ in self._log.entries(self._head.size):

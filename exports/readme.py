@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 README: Final = """\
-ATTESTREAM EVIDENCE BUNDLE, FORMAT 1
+ATTESTREAM EVIDENCE BUNDLE, FORMAT 2
 
 What this is
   Evidence that an Attestream service collected, with what is needed to check that it is whole and unchanged.
@@ -32,6 +32,10 @@ What is in it
   payloads/       for the selected entries: the bytes that the source delivered, unchanged
   proofs.jsonl    for each selected item of evidence a proof by which it can be shown alone, without the rest
   index.csv       the selected evidence as a table. Cells that a spreadsheet would run begin with an apostrophe
+  soa.csv         the Statement of Applicability: what was stated of each control
+  exceptions.csv  deviations that were accepted: why, by whom, until when
+  attestations.csv  what people stated of controls: who, until when, with which files
+  risks.csv       risks and the controls that treat them
   status.json     the state of the controls at the end of the period, and the findings behind it
   manifest.json   what was asked for, what was selected, and the SHA-256 of the files
 

@@ -10,11 +10,13 @@ from exports.errors import ExportError
 from store.errors import InvalidTime
 from store.times import format_time
 
-ALWAYS: Final = frozenset({"attestation", "closing", "erasure", "exception", "key", "mapping_set", "soa"})
+ALWAYS: Final = frozenset({"attestation", "closing", "erasure", "exception", "key", "mapping_set", "risk", "soa"})
 """Types whose entries are in every bundle, whatever its period."""
 
-SPEAKS: Final = frozenset({"not-satisfied", "satisfied", "stale"})
-"""Finding states that count in a control's state."""
+SPEAKS: Final = frozenset({"accepted", "not-satisfied", "satisfied", "stale"})
+"""Finding states that are counted beside a control's state."""
+STATED: Final = frozenset({"attestation", "exception", "risk", "soa"})
+"""Types of what people state."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from exports.scope import SPEAKS
@@ -31,21 +31,27 @@ def status_chunks(survey: Survey) -> Iterator[bytes]:
 
 
 def control_states(survey: Survey) -> list[dict[str, Any]]:
-    """Each control that findings or evidence speak of (only those asked for, if any are): its state and counts."""
+    """Each control that findings, evidence or statements speak of (those asked for, if any are): its state and counts."""
     tallies: dict[str, Counter[str]] = defaultdict(Counter)
     for row in survey.findings.values():
         for control in row.controls:
             tallies[control][row.state] += 1
-    for control in (*survey.evidence, *survey.scope.controls):
+    for control in (*survey.evidence, *survey.applicable, *survey.scope.controls):
         tallies[control] += Counter()
     wanted = survey.scope.controls or tallies.keys()
     return [
         {
             "control": control,
             "evidence": survey.evidence[control],
-            "state": next((s for s in ("not-satisfied", "stale", "satisfied") if tally[s]), "not-assessed"),
+            "state": _state(survey, control, tally),
             **{state.replace("-", "_"): tally[state] for state in sorted(SPEAKS)},
         }
         for control, tally in sorted(tallies.items())
         if control in wanted
     ]
+
+
+def _state(survey: Survey, control: str, tally: Mapping[str, int]) -> str:
+    if not survey.applicable.get(control, ("", True))[1]:
+        return "not-applicable"
+    return next((s for s in ("not-satisfied", "stale", "satisfied") if tally[s]), "not-assessed")

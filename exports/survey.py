@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sys import intern
 from typing import Any, Final
 
-from exports.scope import ALWAYS, SPEAKS, Scope
+from exports.scope import ALWAYS, SPEAKS, STATED, Scope
 from exports.spans import Spans
 from store.erasures import Named, read_erasure
 from store.times import format_time
@@ -64,6 +64,8 @@ class Survey:
         self.findings: dict[tuple[str, str], Standing] = {}
         self.evidence: Counter[str] = Counter()
         self.sources: dict[str, SourceTally] = {}
+        self.stated: list[int] = []
+        self.applicable: dict[str, tuple[str, bool]] = {}
         self._from, self._to = format_time(scope.start), format_time(scope.end)
         self._types: dict[str, bytearray] = {}
 
@@ -85,12 +87,19 @@ class Survey:
                 self.evidence[intern(control)] += inside
         if kind == "finding":
             self._finding(index, entry, inside, fits)
+        if kind in STATED and entry["event_time"] < self._to:
+            self._state(index, kind, entry)
 
     def finish(self) -> None:
         """Select what only the whole log tells: the findings that stand at the end, if they say something, and what they cite."""
         for standing in self.findings.values():
             if standing.fits and standing.state in SPEAKS:
                 self._select(standing.index, *standing.cites)
+
+    @property
+    def end(self) -> str:
+        """The period's end, as entries write times."""
+        return self._to
 
     def indexes(self) -> Iterator[int]:
         """Selected indexes in order."""
@@ -116,6 +125,14 @@ class Survey:
         tally.counts.update(entry["counts"])
         if entry["state"] in TILING:
             tally.asked.add(entry["asked"]["from"], entry["asked"]["to"])
+
+    def _state(self, index: int, kind: str, entry: Mapping[str, Any]) -> None:
+        """What people state by the end of the period; of what is said of a control the last stands."""
+        self.stated.append(index)
+        if kind == "soa":
+            before = self.applicable.get(entry["control"])
+            if before is None or before[0] <= entry["event_time"]:
+                self.applicable[intern(entry["control"])] = (entry["event_time"], entry["applicable"])
 
     def _finding(self, index: int, entry: Mapping[str, Any], inside: bool, fits: bool) -> None:
         """At one event time the greatest index stands; what the period does not reach is not part of the status."""

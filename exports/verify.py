@@ -32,11 +32,15 @@ from struct import pack, unpack_from
 from typing import Any, BinaryIO, NamedTuple, NoReturn
 
 OK, NOT_RUN, USAGE, TAMPERED, INCOMPLETE, STALE, ERASED = 0, 1, 2, 4, 5, 6, 7
-FORMAT = 1
-README_SHA256 = "57efe2f01167f10b3164211a94b6c3601dc589287aecd58fe217a90722eeac12"
-FILES = ("README.txt", "checkpoint", "details.jsonl", "entries.jsonl", "index.csv", "proofs.jsonl", "status.json")
+FORMAT = 2
+README_SHA256 = "8ae8101e545080d5e0e322a13ca89f99660d3c3429cf56ec3cdf07b5717823ba"
+README_SHA256_OF_1 = "57efe2f01167f10b3164211a94b6c3601dc589287aecd58fe217a90722eeac12"
+FILES_OF_1 = ("README.txt", "checkpoint", "details.jsonl", "entries.jsonl", "index.csv", "proofs.jsonl", "status.json")
+STATED_FILES = ("attestations.csv", "exceptions.csv", "risks.csv", "soa.csv")
+FILES = tuple(sorted((*FILES_OF_1, *STATED_FILES)))
 NEVER_ERASED = {"erasure", "key", "mapping_set", "window"}
-ALWAYS = {"attestation", "closing", "erasure", "exception", "key", "mapping_set", "soa"}
+STATED = {"attestation", "exception", "risk", "soa"}
+ALWAYS = {"closing", "erasure", "key", "mapping_set"} | STATED
 COUNTS = ("collected", "dead_letter", "duplicate", "evidence", "unmatched")
 COLUMNS = (
     *("index", "event_time", "collected_at", "recorded_at", "source", "type", "id", "subject", "account", "region", "controls"),
@@ -179,7 +183,11 @@ class Archive:
             before = name
             self._place(name, member)
         need(at == length and offset == start, "the archive's directory does not fit its members")
-        for name in (*FILES, "manifest.json"):
+        self.check_names(FILES_OF_1)
+
+    def check_names(self, names: Sequence[str]) -> None:
+        """All of these members are there."""
+        for name in (*names, "manifest.json"):
             if name not in self.files:
                 raise Rejected(INCOMPLETE, f"the archive lacks {name}")
 
@@ -442,9 +450,21 @@ def is_cites(value: Any) -> bool:
     return value == "due" or (isinstance(value, list) and all(map(is_count, value)))
 
 
+def is_indexes(value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_count, value))
+
+
 def is_ranges(value: Any) -> bool:
     pairs = isinstance(value, list) and all(isinstance(p, list) and len(p) == 2 and all(map(is_count, p)) for p in value)
     return pairs and all(first <= last for first, last in value)
+
+
+def is_act(*words: str) -> Callable[[Any], bool]:
+    return lambda value: value in words
+
+
+def is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
 
 
 def is_erased_part(value: Any) -> bool:
@@ -467,7 +487,27 @@ HOLDS: dict[str, dict[str, Any]] = {
     "dead_letter": {"window": is_text},
     "mapping_set": {"digest": is_text, "payload": is_part},
     "erasure": {"ranges": is_ranges, "part": is_erased_part},
+    "attestation": {"attestation": is_text, "act": is_act("add", "attach", "renew", "review", "revoke")},
+    "exception": {
+        "exception": is_text,
+        "act": is_act("add", "renew", "revoke"),
+        "mapping": is_text,
+        "subject": is_text,
+        "until": is_time,
+        "detail": is_part,
+    },
+    "risk": {"risk": is_text, "act": is_act("remove", "set"), "controls": is_texts, "detail": is_part},
+    "soa": {"control": is_text, "applicable": is_flag, "detail": is_part},
 }
+SAYS = {"controls": is_texts, "says": is_text, "until": is_time, "four_eyes": is_flag, "files": is_indexes, "detail": is_part}
+ACTS: dict[str, dict[str, Any]] = {
+    "add": SAYS,
+    "renew": SAYS,
+    "review": {"of": is_count, "approved": is_flag, "detail": is_part},
+    "revoke": {"detail": is_part},
+    "attach": {"detail": is_part, "payload": is_part},
+}
+"""What each act of an attestation holds."""
 
 
 def check_entry(entry: dict[str, Any], index: int) -> None:
@@ -475,6 +515,8 @@ def check_entry(entry: dict[str, Any], index: int) -> None:
     need(all(is_right(entry.get(name)) for name, is_right in ANY.items()), f"entry {index} is malformed")
     need(all(is_right(entry[name]) for name, is_right in OPTIONAL.items() if name in entry), f"entry {index} is malformed")
     wanted = HOLDS.get(entry["type"], {})
+    if entry["type"] == "attestation":
+        wanted = {**wanted, **ACTS.get(str(entry.get("act")), {})}
     need(all(is_right(entry.get(name)) for name, is_right in wanted.items()), f"entry {index} is malformed")
     if entry["type"] == "finding" and entry["cites"] != "due":
         need(all(cited < index for cited in entry["cites"]), f"entry {index} cites what came after it")
@@ -521,8 +563,13 @@ class Source:
 class Log:
     """What the entries say: which are selected, what findings, windows and erasures say."""
 
-    def __init__(self, scope: dict[str, Any], size: int) -> None:
+    def __init__(self, scope: dict[str, Any], size: int, form: int = FORMAT) -> None:
         self.scope, self.controls, self.sources = scope, set(scope["controls"]), set(scope["sources"])
+        # Format 1 knows neither risks nor exceptions, and nothing that is not applicable.
+        self.form, self.always = form, ALWAYS - {"risk"} if form == 1 else ALWAYS
+        self.counted = ("not-satisfied", "satisfied", "stale", *(("accepted",) if form > 1 else ()))
+        self.stated: dict[int, dict[str, Any]] = {}
+        self.applicable: dict[str, tuple[str, bool]] = {}
         self.selected = bytearray(size)
         self.findings: dict[tuple[str, str], Row] = {}
         self.evidence: Counter[str] = Counter()
@@ -551,8 +598,10 @@ class Log:
             if not self.sources or self.controls or entry["source"] in self.sources:
                 self.selected[index] = 1
                 self.read.setdefault(entry["source"], Source()).add(entry)
-        elif kind in ALWAYS or (inside and fits):
+        elif kind in self.always or (inside and fits):
             self.selected[index] = 1
+        if kind in STATED and self.form > 1 and entry["event_time"] < scope["to"]:
+            self._state(index, kind, entry)
         if kind == "evidence":
             self.evidence.update(dict.fromkeys(entry["controls"], int(inside)))
         if kind == "finding":
@@ -562,6 +611,12 @@ class Log:
             key, time = (entry["mapping"], entry["subject"]), entry["event_time"]
             if time < scope["to"] and (key not in self.findings or self.findings[key].time <= time):
                 self.findings[key] = Row(time, index, entry["after"], tuple(entry["controls"]), cites, fits)
+
+    def _state(self, index: int, kind: str, entry: dict[str, Any]) -> None:
+        """What people state by the end of the period; of what is said of a control the last stands."""
+        self.stated[index] = entry
+        if kind == "soa" and self.applicable.get(entry["control"], ("",))[0] <= entry["event_time"]:
+            self.applicable[entry["control"]] = (entry["event_time"], entry["applicable"])
 
     def finish(self) -> None:
         for part, ranges in self.erased.items():
@@ -573,7 +628,7 @@ class Log:
                     joined.append([first, last])
             self.erased[part] = joined
         for row in self.findings.values():
-            if row.fits and row.state in ("not-satisfied", "satisfied", "stale"):
+            if row.fits and row.state in self.counted:
                 self._select((row.entry, *row.cites))
 
     def _agree(self, index: int, entry: dict[str, Any]) -> None:
@@ -609,7 +664,8 @@ class Log:
         return at >= 0 and index <= ranges[at][1]
 
     def states(self) -> list[dict[str, Any]]:
-        tallies: dict[str, Counter[str]] = {control: Counter() for control in (*self.evidence, *self.controls)}
+        named = (*self.evidence, *self.applicable, *self.controls)
+        tallies: dict[str, Counter[str]] = {control: Counter() for control in named}
         for row in self.findings.values():
             for control in row.controls:
                 tallies.setdefault(control, Counter())[row.state] += 1
@@ -617,7 +673,8 @@ class Log:
         for control in sorted(self.controls or tallies):
             tally = tallies[control]
             state = next((state for state in ("not-satisfied", "stale", "satisfied") if tally[state]), "not-assessed")
-            counts = {"not_satisfied": tally["not-satisfied"], "satisfied": tally["satisfied"], "stale": tally["stale"]}
+            state = state if self.applicable.get(control, ("", True))[1] else "not-applicable"
+            counts = {state.replace("-", "_"): tally[state] for state in self.counted}
             found.append({"control": control, "evidence": self.evidence[control], "state": state, **counts})
         return found
 
@@ -663,6 +720,7 @@ class Bundle:
         self.selected: Counter[str] = Counter()
         self.payloads: Counter[str] = Counter()
         self.facts: dict[str, Any] = {}
+        self.stated: dict[int, dict[str, Any]] = {}
         self.erased = 0
 
     def entries(self) -> Iterator[tuple[int, bytes, dict[str, Any]]]:
@@ -716,6 +774,8 @@ class Bundle:
             row = self._row(details, index, entry)
             detail = self._detail(row, index, entry) if "detail" in entry else None
             digest = self._payload(row, index, entry) if "payload" in entry else ""
+            if index in self.log.stated:
+                self.stated[index] = parse(detail, f"the detail of entry {index}") if detail else {}
             if entry["type"] == "evidence":
                 line = proofs.line(64 * 48 + 64)
                 proof = parse(line, f"the proof of entry {index}") if line is not None else {"index": self.head.size}
@@ -774,19 +834,31 @@ class Bundle:
         """Steps 5 to 7. At last the manifest must be the one that all this gives."""
         entries = self.read_log()
         details, table, proofs = self.read_selected()
-        status = self.read_status()
+        files = [checkpoint, details, entries, table, proofs, self.read_status()]
         _, readme = self.archive.small("README.txt")
-        need(readme["sha256"] == README_SHA256, "README.txt is not that of this format")
+        right = README_SHA256 if self.log.form > 1 else README_SHA256_OF_1
+        need(readme["sha256"] == right, "README.txt is not that of this format")
+        files += [readme, *(self.read_stated() if self.log.form > 1 else ())]
         told = {
             "erased": self.erased,
-            "files": [readme, checkpoint, details, entries, table, proofs, status],
-            "format": FORMAT,
+            "files": sorted(files, key=lambda file: file["name"]),
+            "format": self.log.form,
             "log": {"origin": self.head.origin, "root": base64.b64encode(self.head.root).decode(), "size": self.head.size},
             "payloads": {"count": self.payloads["count"], "size": self.payloads["size"]},
             "scope": self.log.scope,
             "selected": self.selected,
         }
         need(canonical(told) == manifest, "manifest.json is not what the bundle holds")
+
+    def read_stated(self) -> list[dict[str, Any]]:
+        """7. What people state, as it stands at the end of the period, made again."""
+        entries = [(index, entry, self.stated.get(index, {})) for index, entry in sorted(self.log.stated.items())]
+        found = []
+        for name, rows in stated_rows(entries, self.log.scope["to"]).items():
+            stream = self.archive.open(name)
+            stream.expect(stated_csv(STATED_COLUMNS[name], rows), f"{name} is not what the log's entries give")
+            found.append(stream.finish())
+        return found
 
     def read_status(self) -> dict[str, Any]:
         """7. The status, computed again from the finding and window entries."""
@@ -846,9 +918,116 @@ def csv_cell(text: str) -> str:
     return '"' + re.sub("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]", "\ufffd", text).replace('"', '""') + '"'
 
 
+# What people state: tables of it as it stands at the end of the period
+
+STATED_COLUMNS = {
+    "attestations.csv": (
+        *("attestation", "index", "state", "controls", "says", "made", "until", "four_eyes", "review", "reviewed_by"),
+        *("title", "statement", "owner", "by", "files"),
+    ),
+    "exceptions.csv": (
+        *("exception", "state", "mapping", "subject_handle", "subject", "from", "until", "reason", "approver", "by", "index"),
+    ),
+    "risks.csv": ("risk", "controls", "title", "treatment", "owner", "by", "index"),
+    "soa.csv": ("control", "applicable", "justification", "implementation", "owner", "risks", "since", "by", "index"),
+}
+Stated = tuple[int, dict[str, Any], dict[str, Any]]
+"""(index, entry, detail: {} where it was erased)"""
+
+
+def stated_csv(columns: Sequence[str], rows: Sequence[dict[str, str]]) -> bytes:
+    lines = ["\ufeff" + ",".join(f'"{name}"' for name in columns)]
+    lines += [",".join(csv_cell(row[name]) for name in columns) for row in rows]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def stated_rows(entries: Sequence[Stated], end: str) -> dict[str, list[dict[str, str]]]:
+    """Rows by file, each file in the order of its first column."""
+    by_key: dict[tuple[str, str], list[Stated]] = {}
+    for one in entries:
+        kind = one[1]["type"]
+        by_key.setdefault((kind, one[1][kind if kind != "soa" else "control"]), []).append(one)
+    found: dict[str, list[dict[str, str]]] = {name: [] for name in STATED_FILES}
+    for (kind, key), some in sorted(by_key.items()):
+        if kind == "soa":
+            found["soa.csv"].append(soa_row(key, max(some, key=lambda one: (one[1]["event_time"], one[0]))))
+        elif kind == "risk":
+            found["risks.csv"] += risk_rows(key, some[-1])
+        elif kind == "exception":
+            found["exceptions.csv"].append(exception_row(key, some, end))
+        else:
+            found["attestations.csv"] += attestation_rows(key, some, end)
+    return found
+
+
+def text_of(detail: dict[str, Any], *names: str) -> dict[str, str]:
+    return {name: str(detail.get(name, "")) for name in names}
+
+
+def soa_row(control: str, one: Stated) -> dict[str, str]:
+    index, entry, detail = one
+    texts = text_of(detail, "justification", "implementation", "owner", "by")
+    named = detail.get("risks", ())
+    risks = " ".join(map(str, named if isinstance(named, list) else ()))
+    applies = "yes" if entry["applicable"] else "no"
+    return {"control": control, "applicable": applies, **texts, "risks": risks, "since": entry["event_time"], "index": str(index)}
+
+
+def risk_rows(risk: str, one: Stated) -> list[dict[str, str]]:
+    index, entry, detail = one
+    texts = text_of(detail, "title", "treatment", "owner", "by")
+    row = {"risk": risk, "controls": " ".join(entry["controls"]), **texts, "index": str(index)}
+    return [row] if entry["act"] == "set" else []
+
+
+def exception_row(id_: str, some: Sequence[Stated], end: str) -> dict[str, str]:
+    _, first, told = some[0]
+    last = some[-1][1]
+    index, _, detail = next((one for one in reversed(some) if one[1]["act"] != "revoke"), some[0])
+    return {
+        "exception": id_,
+        "state": "revoked" if last["act"] == "revoke" else "valid" if end < last["until"] else "expired",
+        "mapping": first["mapping"],
+        "subject_handle": first["subject"],
+        "subject": str(told.get("subject", "")),
+        "from": first["event_time"],
+        "until": last["until"],
+        **text_of(detail, "reason", "approver", "by"),
+        "index": str(index),
+    }
+
+
+def attestation_rows(id_: str, some: Sequence[Stated], end: str) -> Iterator[dict[str, str]]:
+    """One row for each statement."""
+    files = {i: f"{d.get('name', '')} {d.get('sha256', '')}" for i, e, d in some if e["act"] == "attach"}
+    reviews = {e["of"]: (e, d) for _, e, d in some if e["act"] == "review"}
+    revoked = any(e["act"] == "revoke" for _, e, _ in some)
+    title = next((str(d.get("title", "")) for _, e, d in some if e["act"] == "add"), "")
+    for index, entry, detail in some:
+        if entry["act"] not in ("add", "renew"):
+            continue
+        review, reviewed = reviews.get(index, (None, {}))
+        word = ("approved" if review["approved"] else "rejected") if review else "waiting" if entry["four_eyes"] else ""
+        yield {
+            "attestation": id_,
+            "index": str(index),
+            "state": "revoked" if revoked else "valid" if end < entry["until"] else "expired",
+            "controls": " ".join(entry["controls"]),
+            "says": entry["says"],
+            "made": entry["event_time"],
+            "until": entry["until"],
+            "four_eyes": "yes" if entry["four_eyes"] else "no",
+            "review": word,
+            "reviewed_by": str(reviewed.get("by", "")),
+            "title": title,
+            **text_of(detail, "statement", "owner", "by"),
+            "files": " / ".join(files[i] for i in entry["files"] if i in files),
+        }
+
+
 def read_scope(manifest: dict[str, Any], head: Head) -> dict[str, Any]:
-    if manifest.get("format") != FORMAT:
-        raise Rejected(NOT_RUN, f"this verifier knows format {FORMAT}, not {manifest.get('format')!r}: get a newer one")
+    if manifest.get("format") not in (1, FORMAT):
+        raise Rejected(NOT_RUN, f"this verifier knows formats 1 to {FORMAT}, not {manifest.get('format')!r}: get a newer one")
     scope: dict[str, Any] = manifest["scope"] if isinstance(manifest.get("scope"), dict) else {}
     right = scope.keys() == {"controls", "from", "known_at", "sources", "to"} and is_period(scope)
     need(right and is_count(scope["known_at"]), "manifest.json: its scope is malformed")
@@ -888,11 +1067,14 @@ def verify_bundle(
             raise Rejected(STALE, f"this checkpoint is of {head.size} entries, and you know of {newest}: ask for a newer one")
         # 4. The manifest: what was asked for.
         raw, _ = archive.small("manifest.json")
-        scope = read_scope(parse(raw, "manifest.json"), head)
+        manifest = parse(raw, "manifest.json")
+        scope, form = read_scope(manifest, head), int(manifest["format"])
+        archive.check_names(FILES if form > 1 else FILES_OF_1)
+        need(form > 1 or not archive.files.keys() & set(STATED_FILES), "the archive holds files that format 1 does not have")
         for name, value in (expected or {}).items():
             need(scope[name] == value, f"the bundle is of another scope: {name} is {show(scope[name])}, not {show(value)}")
         # 5. to 7.
-        log = Log(scope, head.size)
+        log = Log(scope, head.size, form)
         bundle = Bundle(archive, head, log, earlier, progress)
         bundle.check(raw, noted)
         file.seek(0)
@@ -928,11 +1110,11 @@ def print_report(report: Report) -> None:
 
 
 def control_lines(report: Report) -> Iterator[str]:
-    columns = ("not_satisfied", "satisfied", "stale", "evidence")
+    columns = ("not_satisfied", "satisfied", "stale", "accepted", "evidence")
     yield "Controls at the end of the period, by the findings of the log (evidence: items in the period):"
     yield f"  {'control':9} {'state':14}" + "".join(f" {name.replace('_', ' '):>13}" for name in columns)
     for control in report.controls:
-        yield f"  {show(control['control']):9} {control['state']:14}" + "".join(f" {control[name]:13}" for name in columns)
+        yield f"  {show(control['control']):9} {control['state']:14}" + "".join(f" {control.get(name, 0):13}" for name in columns)
     yield "  A control that is not listed is not assessed: nothing in the log speaks of it."
 
 

@@ -150,10 +150,13 @@ def fold_spoken(base: State | None, matched: Input | None, inputs: Sequence[Inpu
     return Folded(tuple(steps), last, due_at=due_at)
 
 
-def fold_silence(base: State | None, stretches: Sequence[Stretch], held: int, lateness: int, max_age: int, due: Span) -> Folded:
+def fold_silence(
+    base: State | None, stretches: Sequence[Stretch], held: int, lateness: int | None, max_age: int, due: Span
+) -> Folded:
     """A two-sided log mapping's silence in one part: satisfied from the start of a covered span, stale when coverage ends.
 
-    A span too short to outlast the source's lateness keeps the voice fresh and says nothing (`not-assessed`).
+    A span too short to outlast the source's lateness keeps the voice fresh and says nothing (`not-assessed`). So does every span
+    where `lateness` is None: a mapping over observations speaks by what it sees, and its voice is that the part was read.
     """
     spans = join(stretches, held)
     before = [s.end for s in stretches if s.held < held and (not spans or s.start < spans[0][0])]
@@ -165,12 +168,19 @@ def fold_silence(base: State | None, stretches: Sequence[Stretch], held: int, la
         if end is not None and state in (State.SATISFIED, State.NOT_ASSESSED) and start > end + max_age:
             steps.append(Step(end + max_age, State.STALE, (), "nothing covered since"))
             state = State.STALE
-        if stop - lateness > start:
+        if lateness is not None and stop - lateness > start:
             if state is not State.SATISFIED:
                 steps.append(Step(start, State.SATISFIED, (cites[start],), "no match in covered time"))
                 state = State.SATISFIED
         elif state in (None, State.STALE):
-            steps.append(Step(start, State.NOT_ASSESSED, (cites[start],), "covered for too short a time"))
+            steps.append(
+                Step(
+                    start,
+                    State.NOT_ASSESSED,
+                    (cites[start],),
+                    "covered for too short a time" if lateness is not None else "read to the end",
+                )
+            )
             state = State.NOT_ASSESSED
         end = max(stop, end) if end is not None else stop
     if end is None or state in (None, State.STALE):

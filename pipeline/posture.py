@@ -8,7 +8,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from pipeline.accepted import accept, unaccepted
+from pipeline.attested import fold_attested
 from pipeline.fold import Covered, Folded, Span, Step, differences, fold_open, fold_silence, fold_spoken, join
+from pipeline.observed import fold_observed, seen
+from store.attested import KIND as ATTESTATION
+from store.attested import SOURCE as ATTESTED
 from store.changes import (
     Changes,
     ControlChange,
@@ -19,7 +24,7 @@ from store.changes import (
     Present,
     View,
 )
-from store.records import ControlState, DriftRow, State
+from store.records import ControlState, DriftRow, MappingRecord, State, part_of
 from store.status import control_state
 
 
@@ -35,6 +40,8 @@ def decide(view: View) -> Changes:
     for finding in view.findings:
         held = _held(view, finding)
         folded = _fold(view, finding, held, covers)
+        if held is not None:
+            folded = accept(finding.base, folded, finding.accepted, min(finding.floor, finding.row_time + 1), view.now)
         steps = differences(finding.base, finding.rows, folded.steps, State.NOT_ASSESSED if finding.silence else State.CLOSED)
         first = len(rows)
         before = finding.base
@@ -61,7 +68,7 @@ def decide(view: View) -> Changes:
 def _held(view: View, finding: FindingView) -> HeldMapping | None:
     """The mapping, if it still says anything about such a finding."""
     held = view.mappings.get(finding.mapping)
-    if held is None or held.record.finding == "evidence" or (finding.silence and not held.record.silence):
+    if held is None or held.record.finding == "evidence" or (finding.silence and not held.record.voiced):
         return None
     return held
 
@@ -75,12 +82,17 @@ def _fold(view: View, finding: FindingView, held: HeldMapping | None, covers: Co
     if held is None:
         return Folded((Step(finding.floor, State.RETIRED, (), "mapping no longer held"),))
     mapping = held.record
-    part = view.parts[finding.part_id]
+    part, base = view.parts[finding.part_id], unaccepted(finding.base)
     if finding.silence:
-        return fold_silence(finding.base, part.stretches, held.held, part.lateness, mapping.max_age, _due(view, part))
+        lateness = None if mapping.observes else part.lateness
+        return fold_silence(base, part.stretches, held.held, lateness, mapping.max_age, _due(view, part))
+    if mapping.kind == ATTESTATION:
+        return fold_attested(base, finding.matched, finding.inputs, _due(view, part))
+    if mapping.observes:
+        return fold_observed(mapping, base, finding.inputs, seen(part.stretches, held.held), _due(view, part))
     if mapping.finding == "satisfied":
-        return fold_spoken(finding.base, finding.matched, finding.inputs, mapping.max_age, _due(view, part))
-    return fold_open(finding.base, finding.matched, finding.inputs, covers.under(held.held), mapping.quiet_for)
+        return fold_spoken(base, finding.matched, finding.inputs, mapping.max_age, _due(view, part))
+    return fold_open(base, finding.matched, finding.inputs, covers.under(held.held), mapping.quiet_for)
 
 
 def covered(parts: Mapping[int, PartView], held: int) -> dict[int, Covered]:
@@ -132,10 +144,15 @@ def _present(finding: FindingView, folded: Folded, standing: Mapping[int, State]
     )
 
 
-def _delivery(part: PartView) -> str:
+def _delivery(part: PartView, loud: bool = True) -> str:
     if part.baseline:
         return "summary"
-    return "digest" if part.digest_only else "alert"
+    return "alert" if loud and not part.digest_only else "digest"
+
+
+def _loud(mapping: MappingRecord, before: State | None, after: State) -> bool:
+    """Whether somebody is to be called: of what is observed, only for what is wrong and for what is right again."""
+    return not mapping.observes or State.NOT_SATISFIED in (before, after)
 
 
 def _finding_drift(
@@ -153,7 +170,7 @@ def _finding_drift(
     if not told and present.state is not finding.state and new:
         told = [new[-1]]
     for i, row in told:
-        account = view.accounts.get(finding.subject, part.part).split("/")[0]
+        account = _account(view, finding, part)
         yield DriftRow(
             kind="finding",
             key=f"finding/{finding.mapping}/{account}",
@@ -162,7 +179,7 @@ def _finding_drift(
             controls=mapping.speaks_for(),
             level=mapping.level,
             event_time=row.event_time,
-            delivery=_delivery(part),
+            delivery=_delivery(part, _loud(mapping, row.before, row.state)),
             text=mapping.title,
             mapping=finding.mapping,
             subject=finding.subject,
@@ -172,10 +189,21 @@ def _finding_drift(
         )
 
 
+def _account(view: View, finding: FindingView, part: PartView) -> str:
+    """The account that an alert is of: the one that the subject's name begins with (a ticket's host, say), where it is an ARN
+    the ARN's, else the part's. A person's statement is of none."""
+    name = view.accounts.get(finding.subject, part.part)
+    if part.source == ATTESTED:
+        return ""
+    if name.startswith("arn:"):  # arn:partition:service:region:account:resource, no account for a bucket
+        return "".join(name.split(":")[4:5]) or part.part.split("/")[0]
+    return name.split("/")[0] or part.part.split("/")[0]  # Google's full names begin with //
+
+
 def _retirement(view: View, finding: FindingView, present: Present, row: int) -> DriftRow:
     """An open finding whose mapping is no longer held: whoever was alerted hears that nobody watches it any more."""
     part = view.parts[present.part_id]
-    account = view.accounts.get(finding.subject, part.part).split("/")[0]
+    account = _account(view, finding, part)
     return DriftRow(
         kind="finding",
         key=f"finding/{finding.mapping}/{account}",
@@ -210,8 +238,11 @@ def _controls(view: View, presents: Sequence[Present]) -> list[ControlChange]:
             for counts in (view.tallies.get(mapping, {}), deltas.get(mapping, {})):
                 for state, n in counts.items():
                     total[state] += n
-        state_now = control_state(total)
-        since = control.since if state_now is control.state else _since(view, voices, presents, state_now)
+        state_now = control_state(total, applicable=control.applicable)
+        since = control.since
+        if state_now is not control.state:
+            said = ControlState.NOT_APPLICABLE in (state_now, control.state)  # by a statement, which holds from now on
+            since = view.now if said else _since(view, voices, presents, state_now)
         changes.append(
             ControlChange(
                 id=id_,
@@ -221,6 +252,7 @@ def _controls(view: View, presents: Sequence[Present]) -> list[ControlChange]:
                 not_satisfied=total[State.NOT_SATISFIED],
                 satisfied=total[State.SATISFIED],
                 stale=total[State.STALE],
+                accepted=total[State.ACCEPTED],
             )
         )
     return changes
@@ -274,20 +306,23 @@ def _control_drift(view: View, controls: Sequence[ControlChange], presents: Sequ
 
 
 def _baselines(view: View) -> Iterable[DriftRow]:
-    """The first window of a part is told once, as a summary."""
+    """The first window of a part is told once, as a summary: of all that was observed in it."""
+    told: set[tuple[str, str]] = set()
     for part in view.parts.values():
-        if part.baseline_idx is not None:
+        name = part_of(part.part)
+        if part.baseline_idx is not None and (part.source, name) not in told:
+            told.add((part.source, name))
             yield DriftRow(
                 kind="baseline",
-                key=f"source/{part.source}/{part.part}/baseline",
+                key=f"source/{part.source}/{name}/baseline",
                 before="",
                 after="complete",
                 controls=(),
                 level="informational",
                 event_time=view.now,
                 delivery="alert",
-                text=f"{part.source}: first window" + (f" of {part.part}" if part.part else ""),
-                account=part.part.split("/")[0],
+                text=f"{part.source}: first window" + (f" of {name}" if name else ""),
+                account=name.split("/")[0],
                 source=part.source,
                 idx=part.baseline_idx,
             )

@@ -16,6 +16,7 @@ from pipeline.posture import decide
 from store.due import Clocks, due_attempts, due_findings, forget, last_clocks, remember_clocks
 from store.evidence import EvidenceStore
 from store.records import MINUTE, Batch, DriftRow
+from store.reminders import due_reminders
 
 JUMP: Final = 5 * MINUTE
 
@@ -42,7 +43,7 @@ class Timekeeper:
         if not self._believes_clock():
             return 0
         appends = 0
-        while self._settle() or self._apply():
+        while self._settle() or self._apply() or self._remind():
             appends += 1
         forget(self.store.engine, self.store.clock())
         return appends
@@ -60,6 +61,10 @@ class Timekeeper:
         due = due_findings(self.store.engine, self.store.clock())
         return bool(due) and self.store.append(Batch(due=tuple(due)), (), decide).findings > 0
 
+    def _remind(self) -> bool:
+        due = due_reminders(self.store.engine, self.store.clock())
+        return bool(due) and self.store.append(Batch(reminders=tuple(due)), (), decide).drifts > 0
+
     def _believes_clock(self) -> bool:
         """Compare with the last tick of this boot, in whichever process it was. A clock that goes back only waits."""
         (boot_id, boot), wall = self.boot(), self.store.clock()
@@ -69,13 +74,13 @@ class Timekeeper:
             gained = (wall - last.wall) - (boot - last.boot)
         if gained > JUMP and last is not None:
             if not last.held:
+                self._tell("clock", gained)  # first, for what is remembered is not told again
                 remember_clocks(self.store.engine, Clocks(last.boot_id, last.wall, last.boot, held=True))
-                self._tell("clock", gained)
             self.held = True
             return False
-        remember_clocks(self.store.engine, Clocks(boot_id, wall, boot, held=False))
         if last is not None and last.held:
             self._tell("agrees", gained)
+        remember_clocks(self.store.engine, Clocks(boot_id, wall, boot, held=False))
         self.held = False
         return True
 

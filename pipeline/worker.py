@@ -17,11 +17,14 @@ import structlog
 from sqlalchemy.exc import DBAPIError, StatementError
 
 from pipeline.errors import CodecError, PipelineError, StreamError
+from pipeline.membership import Membership
 from pipeline.posture import decide
 from pipeline.rules.mapping_set import MappingSet
+from pipeline.rules.members import Sets
 from pipeline.rules.problems import RulesError
 from pipeline.rules.ruleset import RuleSet
 from pipeline.stream.base import Consumer, Gap, Polled, Received, Stream
+from pipeline.ticket import TICKET, done_at
 from pipeline.window import read_window
 from store.active import active_digest, set_payload
 from store.cursors import Positions, adopt_stream
@@ -29,7 +32,8 @@ from store.errors import Fenced, StaleMappingSet, StorageBusy, StorageUnusable, 
 from store.evidence import EvidenceStore
 from store.records import UNREADABLE, Advance, Appended, Batch, DriftRow, Event, Judged
 
-BATCH: Final = 1000
+BATCH: Final = 2000
+"""Events of one append. Much of what it costs is the same whatever its size: with half of them an event costs a tenth more."""
 TRIM_EVERY: Final = 8
 """Large batches after which the stream is trimmed; after a smaller one it is at once."""
 _GENERATIONS: Final = (20_000, 20, 100)
@@ -68,6 +72,7 @@ class Worker:
     steady: bool = False
     _consumer: Consumer | None = field(default=None)
     _rules: RuleSet | None = field(default=None)
+    _members: Membership | None = field(default=None)
     _taken: dict[int, int] = field(default_factory=dict)
     _large: int = 0
 
@@ -92,7 +97,9 @@ class Worker:
     def _take(self, polled: Polled) -> Appended:
         while True:
             rules = self._active()
-            items = [_judge(rules, received) for received in polled.items]
+            # Sets are read once, before what this batch adds to them: what was judged by them can be told from the log.
+            sets, size = self._members.read(self.store.engine) if self._members is not None else (None, -1)
+            items = [_judge(rules, received, sets, size) for received in polled.items]
             drifts = tuple(_gap(gap, self.store.clock()) for gap in polled.gaps)
             batch = Batch(mapping_set=rules.digest, items=tuple(items), drifts=drifts, retain_all=self.retain_all)
             try:
@@ -127,7 +134,7 @@ class Worker:
         return batches
 
     def run(self, stop: threading.Event, patience: float = 1.0) -> None:
-        """Work until told to stop. A storage that fails is waited for, with back-off, and loses nothing."""
+        """Work until told to stop, then give the partitions up. What fails is waited for, with back-off, and nothing is lost."""
         delay = patience
         while not stop.is_set():
             try:
@@ -137,6 +144,10 @@ class Worker:
                 log.error("batch not written; trying again", error=str(error), kind=type(error).__name__, wait_seconds=delay)
                 stop.wait(delay)
                 delay = min(delay * 2, 30.0)
+        try:
+            self.close()
+        except (StoreError, StreamError) as error:
+            log.warning("the partitions are not given back; others take them when the session has ended", error=str(error))
 
     def close(self) -> None:
         """Give the partitions up."""
@@ -167,6 +178,7 @@ class Worker:
             if not digest:
                 raise NoMappingSet("no mapping set is active: run `attestream mappings activate`")
             self._rules = RuleSet.compile(MappingSet.from_bytes(set_payload(self.store.engine, digest)))
+            self._members = Membership(self._rules.sets) if self._rules.sets else None
             if self.steady:
                 settle_memory()
         return self._rules
@@ -217,7 +229,7 @@ def _gap(gap: Gap, now: int) -> DriftRow:
     return DriftRow("source", f"stream/{gap.partition}/{gap.start}", "complete", "lost", (), "critical", now, "alert", text)
 
 
-def _judge(rules: RuleSet, received: Received) -> Judged:
+def _judge(rules: RuleSet, received: Received, sets: Sets | None = None, size: int = -1) -> Judged:
     event, partition, _ = received
     if event.type.startswith(_OWN_KINDS):
         if event.kind == "window":
@@ -225,7 +237,11 @@ def _judge(rules: RuleSet, received: Received) -> Judged:
         if event.type == UNREADABLE:
             return Judged(event, (), partition)
     try:
-        return Judged(event, rules.judge(event), partition)
+        said = rules.judge(event, sets)
+        at = size if rules.asking and any(j.mapping in rules.asking for j in said) else -1
+        if event.type.startswith(TICKET):
+            return Judged(event, said, partition, done=done_at(event), sets_at=at)
+        return Judged(event, said, partition, sets_at=at)
     except (RulesError, RecursionError, ValueError) as error:
         return _dead(Judged(event, (), partition), f"could not be judged: {type(error).__name__}")
 

@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, select, update
 
 from store import schema
+from store.attested import records_of
 from store.blocks import BlockReader
 from store.changes import HeldMapping
 from store.engine import reading
@@ -33,11 +34,16 @@ class ActiveSet:
     def holds(self, mapping: str, silence: bool) -> bool:
         """Whether this set says anything about a finding (or a silence) of the mapping."""
         held = self.mappings.get(mapping)
-        return held is not None and held.record.finding != "evidence" and (held.record.silence or not silence)
+        return held is not None and held.record.finding != "evidence" and (held.record.voiced or not silence)
+
+    def observing(self, mapping: str) -> bool:
+        """Whether it says of subjects how they stand."""
+        held = self.mappings.get(mapping)
+        return held is not None and held.record.finding != "evidence" and held.record.observes
 
     def silences(self, types: frozenset[str]) -> list[str]:
-        """Two-sided log mappings that judge any of these event types."""
-        return [id_ for id_, held in self.mappings.items() if held.record.silence and reaches(held.record.types, types)]
+        """Two-sided mappings that judge any of these event types."""
+        return [id_ for id_, held in self.mappings.items() if held.record.voiced and reaches(held.record.types, types)]
 
 
 def reaches(patterns: tuple[str, ...], types: frozenset[str]) -> bool:
@@ -48,12 +54,14 @@ def reaches(patterns: tuple[str, ...], types: frozenset[str]) -> bool:
 
 
 def load_active(connection: Connection, digest: str, idx: int) -> ActiveSet:
-    """Read the active set's mappings."""
+    """Read the active set's mappings. Every set holds the voices of attestations, and held them always."""
     table = schema.mapping
     mappings = {
         row.id: HeldMapping(msgspec.json.decode(row.record, type=MappingRecord), row.held)
         for row in connection.execute(select(table).where(table.c.active))
     }
+    controls = connection.execute(select(schema.control.c.id).order_by(schema.control.c.id)).scalars()
+    mappings |= {id_: HeldMapping(record, 0) for id_, record in records_of(controls).items()}
     voices: dict[str, list[str]] = defaultdict(list)
     for id_, held in mappings.items():
         for control in held.record.speaks_for():

@@ -17,13 +17,14 @@ FindingKey = tuple[str, bytes]
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One fact that speaks to a finding. `fresh_at` is min(event time, collected at)."""
+    """One fact that speaks to a finding. `fresh_at` is min(event time, collected at). `ends_at`: when it stops by itself."""
 
     event_time: int
     idx: int
     verdict: Verdict
     part_id: int
     fresh_at: int
+    ends_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,23 @@ class Stretch:
 
 
 @dataclass(frozen=True, slots=True)
+class Accepted:
+    """Event time [start, end) in which an exception covers a finding. `idx` is its entry, `ended_by` the one that ended it before
+    its time (None: time does)."""
+
+    start: int
+    end: int
+    idx: int
+    ended_by: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class FindingView:
     """What is known of one finding from `floor` on: the state that stands before it, rows and inputs since.
 
     `matched` is the last match before the floor; None for a silence finding or when there is none. `since` is when `base` began
     to stand. `state`, `row_time` and `errors` (with this batch's) are of the present row, `state` None where there is none yet.
+    `accepted`: when exceptions cover it.
     """
 
     mapping: str
@@ -68,6 +81,7 @@ class FindingView:
     row_time: int = 0
     since: int = 0
     state: State | None = None
+    accepted: tuple[Accepted, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +113,12 @@ class HeldMapping:
 
 @dataclass(frozen=True, slots=True)
 class ControlView:
-    """The present row of a control."""
+    """The present row of a control, and whether it is applicable now: with this batch's statement of applicability."""
 
     id: str
     state: ControlState
     since: int | None
+    applicable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +179,7 @@ class ControlChange:
     not_satisfied: int
     satisfied: int
     stale: int
+    accepted: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class _Detail(msgspec.Struct):
     account: str
     id: str
     region: str
+    sets_at: int | msgspec.UnsetType
     subject: str | msgspec.UnsetType
     tags: Sequence[_Tag]
 
@@ -97,7 +98,7 @@ def make_draft(kind: str, judged: Judged, mapping_set: str, first: int | None, s
     Raises StoreError when the entry is over 8 KiB.
     """
     event = judged.event
-    detail = Committed(next(salt), evidence_detail(event, judged.judgements))
+    detail = Committed(next(salt), evidence_detail(event, judged.judgements, judged.sets_at))
     payload = Committed(next(salt), event.payload, event.media_type)
     parts = [_Part(commit(p.salt, p.data), p.media_type, len(p.data)) for p in (detail, payload)]
     times = _text(event.collected_at), _text(event.time)
@@ -116,11 +117,12 @@ def make_draft(kind: str, judged: Judged, mapping_set: str, first: int | None, s
     return Draft(kind, data[:at], data[at:], detail, payload)
 
 
-def evidence_detail(event: Event, judgements: Sequence[Judgement]) -> bytes:
-    """Detail of an evidence entry: what would be personal in a leaf, and the tags with their reasons."""
+def evidence_detail(event: Event, judgements: Sequence[Judgement], sets_at: int = -1) -> bytes:
+    """Detail of an evidence entry: what would be personal in a leaf, and the tags with their reasons. `sets_at`: see Judged."""
     tags = [_Tag(j.controls, j.finding, j.mapping, j.reason, j.subject, j.verdict.value) for j in judgements]
     subject = msgspec.UNSET if event.subject is None else event.subject
-    return _ENCODER.encode(_Detail(event.account, event.id, event.region, subject, tags))
+    size = msgspec.UNSET if sets_at < 0 else sets_at
+    return _ENCODER.encode(_Detail(event.account, event.id, event.region, size, subject, tags))
 
 
 @lru_cache(maxsize=4096)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, or_, select, update
+from sqlalchemy import ColumnElement, Connection, literal, or_, select, union, update
 
 from store import schema
+from store.attested import PREFIX
 from store.sql import chunks, find_rows
+from store.statement_entries import subjects_named
 
 MASK: Final = "(erased)"
 _LOOK: Final = 20
@@ -38,6 +40,8 @@ def _subjects(connection: Connection, indexes: Iterable[int]) -> dict[bytes, set
     for table in (schema.tag, schema.finding_row):
         for subject, mapping in find_rows(connection, table, ("subject", "mapping"), "idx", wanted):
             found.setdefault(bytes(subject), set()).add(mapping)
+    for handle, _, _ in subjects_named(connection, wanted):
+        found.setdefault(handle, set())
     return found
 
 
@@ -46,9 +50,12 @@ def _is_named(connection: Connection, handle: bytes, mappings: Iterable[str]) ->
 
     The newest entries are looked at first: erasing goes from the oldest on, and a subject with many is rarely erased whole.
     """
-    finding, entry, every = schema.finding, schema.entry, select(schema.mapping.c.id)
+    finding, entry = schema.finding, schema.entry
+    every = union(select(schema.mapping.c.id), select(literal(PREFIX) + schema.control.c.id))
     silent = select(finding.c.subject).where(finding.c.mapping.in_(every), finding.c.subject == handle, finding.c.silence)
     if connection.execute(silent.limit(1)).first() is not None:
+        return True
+    if any(named == handle and there for named, _, there in subjects_named(connection)):
         return True
     for mapping in sorted(mappings):
         table = schema.tag

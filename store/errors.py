@@ -34,6 +34,10 @@ class StorageUnusable(StoreError):
     """The file or its folder cannot be used: missing, not writable, not a database, damaged, or the disk reports errors."""
 
 
+class StorageUnreachable(StorageUnusable):
+    """The database's server does not answer, or cannot do it now: it may be waited for. Nothing was written."""
+
+
 class StorageFull(StorageUnusable):
     """No space is left: the transaction was rolled back and nothing of it was written."""
 

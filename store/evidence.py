@@ -20,10 +20,15 @@ from store.entries import committed, own_fields
 from store.erase import erase
 from store.errors import Fenced, StaleMappingSet
 from store.keep import Kept, Prepared, close_by_hand, count, keep, lateness_of, prepare
+from store.links import close_by_tickets, write_links
 from store.names import Names
 from store.present import note_evidence, write_changes, write_drift
 from store.records import Advance, Appended, Batch, DriftRow, OwnEntry
+from store.reminders import remind
+from store.replays import write_replay
+from store.sightings import retire_gone
 from store.sql import change, find_rows
+from store.stating import state
 from store.times import Clock, wall_clock
 from store.touched import want_coverage
 from store.view import Wanted, load_view
@@ -70,7 +75,7 @@ class EvidenceStore:
     ) -> Appended:
         # 1. The head row is ours until the commit; recorded_at never goes back, so that it is in index order.
         head = read_head(connection, lock=True)
-        if prepared.items and batch.mapping_set != head.mapping_set:
+        if (prepared.items or batch.replay) and batch.mapping_set != head.mapping_set:
             raise StaleMappingSet(f"judged by mapping set {batch.mapping_set[:12]}, {head.mapping_set[:12]} is active")
         now = moment(self.clock, head.now)
         writer = EntryWriter(connection, head, max(now, head.recorded_at))
@@ -88,26 +93,27 @@ class EvidenceStore:
         _write_own(writer, batch.own)
         for erasure in batch.erasures:
             erase(writer, self._secret, erasure)
-        close_by_hand(writer, names, batch.closings, kept)
+        self._close(writer, names, active, batch, kept)
+        said = state(writer, names, active, batch.statements, kept)
         if batch.activate is not None and batch.activate.digest != head.mapping_set:
             active = activate(writer, batch.activate)
         # 4. Counts move with the positions; windows close by them; then the state rows that all this names are decided on.
-        count(connection, kept)
-        note_sets(connection, (attempt for attempt, _ in kept.counts), head.mapping_set, head.set_idx)
-        for attempt, index in kept.repeated.items():
-            # What came again was judged by the set of its day: only mappings held since then may read the window's silence.
-            note_sets(connection, [attempt], *set_before(connection, index))
-        attempts = record_windows(connection, (i for i in batch.items if i.event.kind == "window"))
-        attempts += [attempt for attempt, _ in kept.counts] + list(batch.settle)
+        attempts = _count(connection, head, batch, kept)
         closed = settle(writer, names, attempts, active.digest, active.idx, now)
+        for window in closed.records:
+            retire_gone(connection, names, active, *window, head.appends + 1, kept.inputs)
+        replayed = write_replay(writer, names, active, batch.replay, kept.inputs) if batch.replay else frozenset()
         wanted = self._wanted(connection, names, active, batch, kept, closed)
+        wanted.digest_sources |= replayed
         wanted.retire = active.digest != head.mapping_set
+        said.want(wanted, writer.now)
         view = load_view(connection, names, active, writer.now, wanted)
         changes = decide(view)
         # 5. Findings, drift, tiles and head; the commit is the caller's.
         write_changes(writer, names, active, active.digest, view, changes)
         note_evidence(writer, kept.evidence)
         extra = [*closed.drifts, *batch.drifts, *(_conflict(writer, *conflict) for conflict in kept.conflicts)]
+        extra += [*said.drifts, *remind(writer, batch.reminders)]
         write_drift(writer, extra, ())
         writer.flush()
         return Appended(
@@ -118,6 +124,12 @@ class EvidenceStore:
             drifts=len(changes.drifts) + len(extra),
             closed=tuple(closed.attempts),
         )
+
+    def _close(self, writer: EntryWriter, names: Names, active: ActiveSet, batch: Batch, kept: Kept) -> None:
+        """What people close, what they link to tickets, and what tickets that are done close."""
+        close_by_hand(writer, names, batch.closings, kept)
+        write_links(writer, names, self._secret, batch.links)
+        close_by_tickets(writer, names, active, self._secret, batch.items, kept)
 
     def _active_set(self, connection: Connection, head: Head) -> ActiveSet:
         if (self._active.digest, self._active.idx) != (head.mapping_set, head.set_idx):
@@ -140,6 +152,17 @@ class EvidenceStore:
             if row is not None and row.due_at is not None:
                 wanted.fold_from((mapping, subject), row.due_at)
         return wanted
+
+
+def _count(connection: Connection, head: Head, batch: Batch, kept: Kept) -> list[str]:
+    """Move the counts of windows, and note what they were judged by; returns the attempts that may close by it."""
+    count(connection, kept)
+    note_sets(connection, (attempt for attempt, _ in kept.counts), head.mapping_set, head.set_idx)
+    for attempt, index in kept.repeated.items():
+        # What came again was judged by the set of its day: only mappings held since then may read the window's silence.
+        note_sets(connection, [attempt], *set_before(connection, index))
+    attempts = record_windows(connection, (i for i in batch.items if i.event.kind == "window"))
+    return attempts + [attempt for attempt, _ in kept.counts] + list(batch.settle)
 
 
 def _write_own(writer: EntryWriter, entries: Sequence[OwnEntry]) -> None:

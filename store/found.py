@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -12,10 +13,12 @@ from store import schema
 from store.active import ActiveSet
 from store.changes import Input
 from store.names import Names
-from store.records import HOUR, Event, Judged, Verdict
+from store.records import DAY, HOUR, Event, Judged, Judgement, MappingRecord, Verdict
 from store.sql import insert_rows, upsert_rows
 
-TAG_COLUMNS: Final = ("mapping", "subject", "event_time", "idx", "verdict", "part_id", "fresh_at")
+TAG_COLUMNS: Final = ("mapping", "subject", "event_time", "idx", "verdict", "part_id", "fresh_at", "ends_at")
+FOLLOW: Final = 30 * DAY
+"""So long a ticket that is done still says that all was well with it."""
 _EVIDENCE: Final = ("idx", "source", "part_id", "type", "window", "event_time", "conflicts_with")
 
 
@@ -44,7 +47,7 @@ class FoundRows:
         """An evidence entry with its tags."""
         event = judged.event
         time = event.time
-        part_id = self.names.part(event.source, event.part, event.type)
+        part_id = self.names.part(event.source, event.place, event.type)
         self.evidence.append((index, event.source, part_id, event.type, event.window, time, conflicts_with))
         fresh, hour = min(time, event.collected_at), time - time % HOUR
         self.rollup[hour, "source", event.source] += 1
@@ -53,9 +56,11 @@ class FoundRows:
         for judgement in judged.judgements:
             mapping, verdict = judgement.mapping, judgement.verdict
             subject = self.names.handle(judgement.subject)
-            self.tags.append((mapping, subject, time, index, verdict.value, part_id, fresh))
-            if self.active.holds(mapping, False):
-                self.inputs[mapping, subject].append(Input(time, index, verdict, part_id, fresh))
+            held = self.active.mappings.get(mapping)
+            ends = ends_at(held.record, judged, judgement) if held is not None and held.record.observes else None
+            self.tags.append((mapping, subject, time, index, verdict.value, part_id, fresh, ends))
+            if held is not None and held.record.finding != "evidence":
+                self.inputs[mapping, subject].append(Input(time, index, verdict, part_id, fresh, ends))
             if verdict is not Verdict.NOT_MATCHED:
                 mappings.add(mapping)
             controls.update(judgement.controls)
@@ -69,7 +74,7 @@ class FoundRows:
     def write(self, connection: Connection) -> None:
         """Write all rows."""
         insert_rows(connection, schema.evidence, _EVIDENCE, self.evidence)
-        insert_rows(connection, schema.tag, TAG_COLUMNS, sorted(self.tags))
+        insert_rows(connection, schema.tag, TAG_COLUMNS, sorted(self.tags, key=itemgetter(0, 1, 2, 3, 4)))
         insert_rows(connection, schema.evidence_control, ("control", "event_time", "idx"), sorted(self.controls))
         insert_rows(connection, schema.dead_letter, ("idx", "source", "window", "recorded_at"), self.dead)
         counts = [(*place, n) for place, n in sorted(self.rollup.items())]
@@ -79,4 +84,20 @@ class FoundRows:
 
 def tag_row(mapping: str, subject: bytes, found: Input) -> tuple[Any, ...]:
     """A row of the tag table, in the order of `TAG_COLUMNS`."""
-    return mapping, subject, found.event_time, found.idx, found.verdict.value, found.part_id, found.fresh_at
+    return mapping, subject, found.event_time, found.idx, found.verdict.value, found.part_id, found.fresh_at, found.ends_at
+
+
+def ends_at(record: MappingRecord, judged: Judged, judgement: Judgement) -> int | None:
+    """When what is said of an observation stops speaking by itself; None where only another look or its age ends it.
+
+    A fact that can't change any more stands open for `quiet_for`. A ticket that is done says for `max_age` that something was
+    done, and for `FOLLOW` that all was well with it.
+    """
+    matched = judgement.verdict is Verdict.MATCHED
+    if matched and judgement.fact is not None and record.finding == "not-satisfied":
+        return judgement.fact + record.quiet_for
+    if judged.done is None or judgement.verdict not in (Verdict.MATCHED, Verdict.NOT_MATCHED):
+        return None
+    if record.two_sided:
+        return judged.done + FOLLOW if matched is (record.finding == "satisfied") else None
+    return judged.done + record.max_age if matched and record.finding == "satisfied" else None

@@ -21,6 +21,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, exc, select
 
 from store import schema
+from store.attested import KIND as ATTESTATION
 from store.checkpoint import SignedCheckpoint
 from store.engine import reading
 from store.erasures import read_erasures
@@ -28,9 +29,12 @@ from store.errors import InvalidTime, StoreError, VerificationError
 from store.fsck_common import Context, Place, Progress, Seen, differs, expect
 from store.fsck_erased import check_names
 from store.fsck_findings import check_causes, check_present
+from store.fsck_links import check_links, check_stray_links
 from store.fsck_log import check_checkpoint, check_entries, check_rows
+from store.fsck_replays import check_replays, check_stray_tags
 from store.fsck_rows import check_page, pages
 from store.fsck_state import check_controls, check_rollup, check_strays, check_tally
+from store.fsck_statements import check_statements, check_stray_statements
 from store.fsck_windows import Windows, check_windows
 from store.query_common import load_known
 from store.writer import read_head
@@ -86,7 +90,9 @@ def _context(connection: Connection, place: Place) -> Context:
     secret = connection.execute(select(schema.meta.c.value).where(schema.meta.c.name == "seen_key")).scalar_one()
     table = schema.mapping
     held = {row.id: row.held for row in connection.execute(select(table.c.id, table.c.held))}
-    return Context(connection, head, load_known(connection, head.mapping_set), held, secret, place, read_erasures(connection))
+    known = load_known(connection, head.mapping_set)
+    held |= {id_: 0 for id_, record in known.records.items() if record.kind == ATTESTATION}
+    return Context(connection, head, known, held, secret, place, read_erasures(connection))
 
 
 def _verify(context: Context, checkpoint: SignedCheckpoint | None, refold: RefoldCheck | None) -> Verified:
@@ -102,12 +108,18 @@ def _verify(context: Context, checkpoint: SignedCheckpoint | None, refold: Refol
     for page in pages(context):
         digest = check_page(context, page, digest)
         check_causes(context, page)
+        check_statements(context, page)
+        check_links(context, page)
+        check_replays(context, page)
         for facts in page:
             if facts.type == "window":
                 context.place.index = facts.index
                 windows.add(context, seen, facts)
     # 5. As a whole.
     check_strays(context, seen)
+    check_stray_statements(context, seen.types)
+    check_stray_links(context, seen.types)
+    check_stray_tags(context)
     check_names(context)
     _check_sets(context, seen)
     check_present(context)

@@ -9,18 +9,26 @@ from typing import Any, Final
 from sqlalchemy import Integer, Select, and_, bindparam, cast, func, select, tuple_
 
 from store import schema
+from store.attested import is_voice
 from store.fsck_common import Context, differs, expect
 from store.fsck_rows import Facts
 from store.records import State, Verdict
 from store.sql import chunks
 
 SAYS: Final[Mapping[str, frozenset[str]]] = {
-    Verdict.MATCHED.value: frozenset({State.SATISFIED.value, State.NOT_SATISFIED.value}),
+    Verdict.MATCHED.value: frozenset({State.SATISFIED.value, State.NOT_SATISFIED.value, State.ACCEPTED.value}),
+    Verdict.NOT_MATCHED.value: frozenset(
+        {State.SATISFIED.value, State.NOT_SATISFIED.value, State.ACCEPTED.value, State.CLOSED.value}
+    ),
+    Verdict.GONE.value: frozenset({State.RETIRED.value}),
+    Verdict.SUPERSEDED.value: frozenset({State.RETIRED.value}),
     Verdict.UNTIL.value: frozenset({State.CLOSED.value}),
     Verdict.CLOSED.value: frozenset({State.CLOSED.value}),
     Verdict.ERROR.value: frozenset({State.ERROR.value}),
 }
 """States that a cited verdict can cause."""
+EXCEPTED: Final = frozenset({State.ACCEPTED.value, State.NOT_SATISFIED.value})
+"""States that a cited exception can cause."""
 SILENT: Final = frozenset({State.SATISFIED.value, State.NOT_ASSESSED.value})
 """States that a cited window can cause."""
 _STATES: Final = frozenset(state.value for state in State)
@@ -89,9 +97,7 @@ def _check_cite(facts: Facts, index: Any, kind: str | None, tags: Sequence[Any])
     fields = facts.fields
     if not isinstance(index, int) or kind is None or not index < facts.index:
         differs(f"it cites entry {index}, which is not below it", facts.index)
-    if kind == "window":
-        if fields["after"] not in SILENT:
-            differs(f"window {index} cannot be its cause", facts.index)
+    if kind in ("window", "exception") and fields["after"] in (SILENT if kind == "window" else EXCEPTED):
         return
     said = [
         tag.verdict
@@ -130,6 +136,11 @@ def _findings(context: Context) -> Iterator[Any]:
         after = (rows[-1].mapping, rows[-1].subject)
 
 
+def _same_time(one: Any, other: Any) -> Any:
+    """Two rows of one finding for one event time."""
+    return and_(other.c.mapping == one.c.mapping, other.c.subject == one.c.subject, other.c.event_time == one.c.event_time)
+
+
 def _query() -> Select[Any]:
     f, row, tag, part, handle = schema.finding, schema.finding_row, schema.tag, schema.part, schema.handle
 
@@ -141,14 +152,12 @@ def _query() -> Select[Any]:
         return query.limit(1).scalar_subquery()
 
     past, later, first = row.alias("past"), row.alias("later"), row.alias("first")
-    same_time = and_(
-        later.c.mapping == past.c.mapping, later.c.subject == past.c.subject, later.c.event_time == past.c.event_time
-    )
-    replaced = select(later.c.idx).where(same_time, later.c.idx > past.c.idx).exists()
+    replaced = select(later.c.idx).where(_same_time(past, later), later.c.idx > past.c.idx).exists()
     other = (of(past), past.c.state != f.c.state, ~replaced)
     turned = select(func.coalesce(func.max(past.c.event_time), -1)).where(*other).correlate(f).scalar_subquery()
     began = select(func.min(first.c.event_time)).where(of(first), first.c.event_time > turned).correlate(f)
     matched = tag.c.verdict == Verdict.MATCHED.value
+    looked = tag.c.verdict.in_((Verdict.MATCHED.value, Verdict.NOT_MATCHED.value))
     this_match = (tag.c.event_time == f.c.matched_at, tag.c.fresh_at == f.c.matched_fresh, tag.c.part_id == f.c.part_id)
     return (
         select(
@@ -161,6 +170,8 @@ def _query() -> Select[Any]:
             newest(tag, tag.c.event_time).label("last_input"),
             newest(tag, tag.c.event_time, matched).label("last_matched"),
             select(func.count()).where(of(tag), matched, *this_match).scalar_subquery().label("is_match"),
+            newest(tag, tag.c.event_time, looked).label("last_look"),
+            select(func.count()).where(of(tag), looked, *this_match).scalar_subquery().label("is_look"),
             select(func.count()).where(of(tag), tag.c.verdict == Verdict.ERROR.value).scalar_subquery().label("n_errors"),
             select(func.min(tag.c.idx)).where(of(tag)).scalar_subquery().label("first_tag"),
             select(func.count()).where(of(tag), tag.c.part_id == f.c.part_id).scalar_subquery().label("of_part"),
@@ -200,8 +211,13 @@ def _check_inputs(context: Context, row: Any, index: int) -> None:
         expect((row.input_time, row.errors), (row.last_input, row.n_errors), "its finding's inputs are counted wrongly", index)
     elif row.input_time > row.last_input or not 0 <= row.errors <= row.n_errors:
         differs("its finding has inputs that are nowhere", index)
+    if record is not None and record.observes:
+        if row.matched_at is not None and (not row.is_look or (speaks and row.matched_at != row.last_look)):
+            differs("its finding's last look is another", index)
+        return
     if row.matched_at is None:
-        if row.state == State.NOT_SATISFIED.value or row.matched_fresh is not None:
+        said_no = is_voice(row.mapping)  # an attestation that it is not in order is no match
+        if (row.state in EXCEPTED and not said_no) or row.matched_fresh is not None:
             differs("its finding is open and has no match", index)
     elif not row.is_match or (row.matched_at != row.last_matched and _matched_later(context, row)):
         differs("its finding's last match is another", index)

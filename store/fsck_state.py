@@ -9,11 +9,16 @@ from typing import Any, Final
 from sqlalchemy import except_, func, literal, or_, select, union_all
 
 from store import schema
+from store.applicability import Applies, applies_at
+from store.attested import PREFIX
 from store.fsck_common import KEPT, Context, Seen, differs, expect
+from store.query_common import Cut
 from store.records import HOUR, ControlState, State, Verdict
 from store.seen import ERASED
+from store.sightings import BEYOND
 from store.sql import chunks
 from store.status import control_state
+from store.times import MAX_TIME
 
 _BY_INDEX: Final = (schema.evidence, schema.tag, schema.evidence_control, schema.dead_letter, schema.finding_row)
 
@@ -110,6 +115,7 @@ def check_controls(context: Context, tallies: Mapping[str, Mapping[State, int]])
     rows = {row.id: row for row in context.connection.execute(select(schema.control))}
     voices = context.known.voices(past=False)
     latest = _latest(context)
+    applies = applies_at(context.connection, Cut(MAX_TIME, context.head.size, context.head.recorded_at))
     named = sorted(voices.keys() | latest.keys())
     for id_ in named:
         if id_ not in rows:
@@ -119,7 +125,8 @@ def check_controls(context: Context, tallies: Mapping[str, Mapping[State, int]])
         for mapping in voices.get(id_, ()):
             tally.update(tallies.get(mapping, {}))
         index = _newest(context, voices.get(id_, ()), latest.get(id_))
-        wanted = (control_state(tally).value, *(tally[s] for s in (State.NOT_SATISFIED, State.SATISFIED, State.STALE)), 0)
+        state = control_state(tally, applicable=applies.get(id_, Applies()).applicable)
+        wanted = (state.value, *(tally[s] for s in (State.NOT_SATISFIED, State.SATISFIED, State.STALE, State.ACCEPTED)))
         actual = (row.state, row.not_satisfied, row.satisfied, row.stale, row.accepted)
         expect(actual, wanted, f"control {id_} is not what its findings say", index)
         expect((row.last_evidence, row.last_idx), latest.get(id_, (None, None)), f"control {id_} has other evidence last", index)
@@ -149,14 +156,15 @@ def _newest(context: Context, mappings: Sequence[str], latest: tuple[int, int] |
 
 
 def _check_since(context: Context, controls: Iterable[Any], voices: Mapping[str, Sequence[str]]) -> None:
-    """A control has changed at the time of a finding's row, or when a mapping set became active."""
-    row, entry = schema.finding_row, schema.entry
+    """A control has changed at the time of a finding's row, of a statement of it, or when a mapping set became active."""
+    row, entry, said = schema.finding_row, schema.entry, schema.applicability
     changed = [control for control in controls if control.since is not None or control.state != ControlState.NOT_ASSESSED.value]
     times: set[int] = set()
     for some in chunks(sorted({c.since for c in changed if c.since is not None})):
         times.update(context.connection.execute(select(row.c.event_time).where(row.c.event_time.in_(some)).distinct()).scalars())
         activated = select(entry.c.recorded_at).where(entry.c.type == "mapping_set", entry.c.recorded_at.in_(some))
         times.update(context.connection.execute(activated).scalars())
+        times.update(context.connection.execute(select(said.c.event_time).where(said.c.event_time.in_(some))).scalars())
     for control in sorted(changed, key=lambda c: str(c.id)):
         if control.since not in times:
             differs(
@@ -167,8 +175,9 @@ def _check_since(context: Context, controls: Iterable[Any], voices: Mapping[str,
 def check_rollup(context: Context) -> None:
     """Every roll-up equals a recount."""
     table, evidence, link, tag = schema.rollup, schema.evidence, schema.evidence_control, schema.tag
-    silent = (Verdict.CLOSED.value, Verdict.NOT_MATCHED.value)
-    once = select(tag.c.idx, tag.c.event_time, tag.c.mapping).where(tag.c.verdict.not_in(silent)).distinct().subquery()
+    silent = (Verdict.CLOSED.value, Verdict.NOT_MATCHED.value, *BEYOND)
+    judged = (tag.c.verdict.not_in(silent), ~tag.c.mapping.startswith(PREFIX), tag.c.idx.in_(select(evidence.c.idx)))
+    once = select(tag.c.idx, tag.c.event_time, tag.c.mapping).where(*judged).distinct().subquery()
     dims = {"source": (evidence, evidence.c.source), "control": (link, link.c.control), "mapping": (once, once.c.mapping)}
     recounts = []
     for dim, (rows, key) in dims.items():

@@ -13,7 +13,8 @@ from store import schema
 from store.entries import window_fields
 from store.fsck_common import Context, Seen, differs, expect
 from store.fsck_rows import Facts
-from store.records import Counts, Cover, WindowRecord, WindowState
+from store.records import Counts, Cover, Verdict, WindowRecord, WindowState
+from store.sightings import covers_of, places_of
 from store.sql import total
 from store.times import parse_time
 
@@ -65,9 +66,20 @@ class Windows:
             differs("its attempt was not processed under the mapping set that it says", index)
         _check_counts(context, facts)
         if fields["state"] != WindowState.ABANDONED.value:
-            self._closed(facts, row)
+            self._closed(context, facts, row)
 
-    def _closed(self, facts: Facts, row: Any) -> None:
+    def _gone(self, context: Context, facts: Facts, record: WindowRecord) -> None:
+        """Whoever was retired by this window is of a part of which it named everybody, and was last seen before it began."""
+        tag, part = schema.tag, schema.part
+        query = select(tag.c.verdict, tag.c.event_time, part.c.source, part.c.part).join(part, part.c.id == tag.c.part_id)
+        named = {place for place, one in places_of(record) if one.complete and one.enumerates}
+        for row in context.connection.execute(query.where(tag.c.idx == facts.index)):
+            if row.verdict != Verdict.GONE.value or row.source != facts.source or row.part not in named:
+                differs("it is said to have retired what it did not look for", facts.index)
+            if row.event_time < record.started_at or record.state == WindowState.FAILED.value:
+                differs("it is said to have retired what was seen before it by nobody", facts.index)
+
+    def _closed(self, context: Context, facts: Facts, row: Any) -> None:
         """The record that closed it: what it says is in the entry, and what it covers counts."""
         fields, index = facts.fields, facts.index
         record = msgspec.json.decode(row.record, type=WindowRecord)
@@ -78,13 +90,12 @@ class Windows:
         if facts.detail is not None:
             detail = {"identity": record.identity, "errors": list(record.errors)}
             expect(dict(facts.detail), detail, "its attempt's record says otherwise", index)
-        for part in record.parts:
+        self._gone(context, facts, record)
+        for place, _ in places_of(record):
             if record.state != WindowState.FAILED.value:
-                self.baselines.setdefault((facts.source, part.part), index)
-        for cover in record.covers:
-            end = min(cover.end, record.ended_at)
-            capped = Cover(cover.part, min(cover.start, end), end, cover.joins, cover.bridge)
-            extend(self.coverage.setdefault((facts.source, cover.part), []), capped, row.held, index)
+                self.baselines.setdefault((facts.source, place), index)
+        for place, _, cover in covers_of(record):
+            extend(self.coverage.setdefault((facts.source, place), []), cover, row.held, index)
 
 
 def _check_counts(context: Context, facts: Facts) -> None:

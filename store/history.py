@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from store import schema
 from store.active import ActiveSet
 from store.changes import FindingKey, Input
 from store.changes import Row as Standing
 from store.records import State, Verdict
-from store.sql import find_rows, rows_for
+from store.sql import fetch, find_rows, rows_for
 
 STATES: Final = {state.value: state for state in State}
 VERDICTS: Final = {verdict.value: verdict for verdict in Verdict}
 ANY_AGE: Final = 2**61
 """Longer than any time is old."""
-_TAG: Final = "t.mapping, t.subject, t.event_time, t.idx, t.verdict, t.part_id, t.fresh_at"
+_TAG: Final = "t.mapping, t.subject, t.event_time, t.idx, t.verdict, t.part_id, t.fresh_at, t.ends_at"
 _INPUTS: Final = (
     f"SELECT {_TAG} FROM given CROSS JOIN tag t"  # noqa: S608  names of ours
     " WHERE t.mapping = given.a AND t.subject = given.b AND t.event_time >= given.c"
@@ -40,6 +40,10 @@ _STANDING: Final = (
 _BEFORE: Final = (
     "SELECT t.mapping, t.subject, t.event_time, t.idx, t.state FROM given CROSS JOIN finding_row t WHERE t.idx IN "  # noqa: S608
     f"(SELECT r.idx FROM finding_row r WHERE {_ROW} < given.c ORDER BY r.event_time DESC, r.idx DESC LIMIT 2)"
+)
+_PAST: Final = (
+    "SELECT event_time, idx, state FROM finding_row WHERE mapping = ? AND subject = ? AND (event_time, idx) < (?, ?)"
+    " ORDER BY event_time DESC, idx DESC LIMIT ?"
 )
 
 
@@ -103,11 +107,14 @@ def read_bases(connection: Connection, floors: Mapping[FindingKey, int], histori
 _KINDS: Final = ("text", "bytea", "int8")
 
 
-def _past(connection: Connection, key: FindingKey, floor: int) -> Iterator[Any]:
-    table = schema.finding_row
-    query = select(table.c.event_time, table.c.state).where(table.c.mapping == key[0], table.c.subject == key[1])
-    newest = (table.c.event_time.desc(), table.c.idx.desc())
-    yield from connection.execute(query.where(table.c.event_time < floor).order_by(*newest))
+def _past(connection: Connection, key: FindingKey, floor: int) -> Iterator[tuple[int, str]]:
+    """The rows before a floor, newest first, read page by page: mostly the first few say enough."""
+    at, page = (floor, -1), 8
+    while rows := fetch(connection, _PAST, *key, *at, page):
+        yield from ((time, state) for time, _, state in rows)
+        if len(rows) < page:
+            return
+        at, page = (rows[-1][0], rows[-1][1]), min(2 * page, 1000)
 
 
 def _since(rows: Iterable[Any], state: State) -> int:
@@ -133,5 +140,5 @@ def _names(connection: Connection, part_ids: Iterable[int]) -> dict[int, tuple[s
 
 
 def _input(row: Sequence[Any]) -> tuple[FindingKey, Input]:
-    mapping, subject, time, idx, verdict, part_id, fresh_at = row
-    return (mapping, bytes(subject)), Input(time, idx, VERDICTS[verdict], part_id, fresh_at)
+    mapping, subject, time, idx, verdict, part_id, fresh_at, ends_at = row
+    return (mapping, bytes(subject)), Input(time, idx, VERDICTS[verdict], part_id, fresh_at, ends_at)

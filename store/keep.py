@@ -25,6 +25,7 @@ from store.passed import remember_passed
 from store.recent import note_recent, touched_since
 from store.records import HOUR, Batch, Closing, Counts, Judged, Verdict
 from store.seen import Fate, Fates, id_keys, remember, same_batch, settle_fates
+from store.sightings import look_beyond
 from store.sql import fetch, insert_rows, upsert_rows
 from store.writer import EntryWriter, read_head
 
@@ -90,10 +91,10 @@ def prepare(connection: Connection, secret: bytes, batch: Batch) -> Prepared:
     kinds = {event_type: event_type.partition(".")[0] for event_type in {item.event.type for item in batch.items}}
     items = tuple(item for item in batch.items if kinds[item.event.type] != "window")
     ids = id_keys(secret, items)
-    appends = read_head(connection).appends
-    fates = settle_fates(connection, secret, items, ids, batch.retain_all)
+    head = read_head(connection)
+    fates = settle_fates(connection, secret, items, ids, batch.retain_all, head.set_idx)
     drafts = _drafts(items, fates, batch.mapping_set, {})
-    return Prepared(items, ids, batch.mapping_set, fates, drafts, _pack(drafts.values()), appends)
+    return Prepared(items, ids, batch.mapping_set, fates, drafts, _pack(drafts.values()), head.appends)
 
 
 def _drafts(items: Sequence[Judged], fates: Fates, mapping_set: str, made: Mapping[int, Draft]) -> dict[int, Draft]:
@@ -126,7 +127,7 @@ def keep(
     """Write the batch's source records, in the order they came."""
     items, fates, drafts, packed = prepared.items, prepared.fates, prepared.drafts, prepared.packed
     if not _stands(writer, prepared):
-        fates = settle_fates(writer.connection, secret, items, prepared.ids, retain_all)
+        fates = settle_fates(writer.connection, secret, items, prepared.ids, retain_all, writer.head.set_idx)
         if fates.fates != prepared.fates.fates:
             drafts = _drafts(items, fates, prepared.mapping_set, drafts)
             packed = _pack(drafts.values())
@@ -143,6 +144,8 @@ def keep(
     fates.observed.write(writer.connection, {same_batch(number): index for number, index in indexes.items()})
     note_recent(writer.connection, writer.head.appends + 1, fates.touched())
     _found(writer, kept, items, fates, indexes, names, active)
+    if fates.subjects:
+        look_beyond(writer.connection, items, fates, indexes, names, active, kept.inputs)
     return kept
 
 
@@ -195,7 +198,7 @@ def _found(
     kinds = [(number, index, fates.fates[number].kind) for number, index in indexes.items()]
     evidence = [items[number].event for number, _, kind in kinds if kind == "evidence"]
     names.learn(j.subject for number in indexes for j in items[number].judgements)
-    names.learn_parts((event.source, event.part, event.type) for event in evidence)
+    names.learn_parts((event.source, event.place, event.type) for event in evidence)
     rows = FoundRows(names, active, kept.inputs, kept.evidence)
     conflicts = {index: first for _, index, first in kept.conflicts}
     for number, index, kind in kinds:

@@ -24,6 +24,7 @@ from store.writer import SqlTiles, read_head
 ENTRY_TYPES: Final = frozenset(
     {
         "access",
+        "acknowledgement",
         "attestation",
         "closing",
         "dead_letter",
@@ -33,7 +34,12 @@ ENTRY_TYPES: Final = frozenset(
         "export",
         "finding",
         "key",
+        "link",
         "mapping_set",
+        "replay",
+        "risk",
+        "silence",
+        "soa",
         "window",
     }
 )

@@ -9,23 +9,24 @@ import uuid
 from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect, select
+from sqlalchemy import Connection, Engine, column, inspect, select, table
 
 from store import schema
 from store.database_clock import clock_of
 from store.engine import SQLITE, is_sqlite, open_engine, reading, writing
 from store.errors import StorageBusy, StorageUnusable
 from store.evidence import EvidenceStore
+from store.online_indexes import build_missing
 from store.partitions import make_ahead
 from store.postgres_driver import be_patient
 from store.postgres_locks import lock_name
 from store.sql import upsert
 from store.times import Clock
 
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+"""One file is one revision, and its name begins with its number: v0001_….py is revision 0001."""
+_VERSION: Final = table("alembic_version", column("version_num"))
+"""Where alembic notes the revision of the schema."""
 _MIGRATION: Final = 0x414D4947
 """The advisory lock of whoever migrates."""
 _TRIES: Final = 30
@@ -37,6 +38,7 @@ def open_store(url: str, clock: Clock | None = None, password: str | None = None
     engine = open_engine(url, password)
     try:
         migrate(engine)
+        build_missing(engine)
         return EvidenceStore(engine, read_meta(engine, "seen_key"), clock_of(engine, clock))
     except BaseException:
         engine.dispose()
@@ -61,11 +63,13 @@ def migrate(engine: Engine) -> None:
     On PostgreSQL others go on reading and appending meanwhile: a lock that is not given at once is given back and asked for
     again, so that nobody queues behind the migration for long.
     """
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
-    if _is_current(engine, scripts):
+    if _is_current(engine):
         return
+    from alembic import command  # ten MB that a store of this version's schema does without
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
     for left in reversed(range(_TRIES)):
         try:
             with writing(engine) as connection:
@@ -83,12 +87,15 @@ def migrate(engine: Engine) -> None:
         time.sleep(_PAUSE)
 
 
-def _is_current(engine: Engine, scripts: ScriptDirectory) -> bool:
+def _is_current(engine: Engine) -> bool:
+    known = sorted(path.name[1:5] for path in (_MIGRATIONS / "versions").glob("v[0-9][0-9][0-9][0-9]_*.py"))
+    current = None
     with reading(engine) as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
-    if current is not None and current not in {s.revision for s in scripts.walk_revisions()}:
+        if inspect(connection).has_table(_VERSION.name):
+            current = connection.execute(select(_VERSION.c.version_num)).scalar_one_or_none()
+    if current is not None and current not in known:
         raise StorageUnusable(f"{engine.url.database}: made by a later version (schema {current}); upgrade Attestream")
-    return current == scripts.get_current_head()
+    return current == known[-1]
 
 
 def _alone(connection: Connection) -> None:

@@ -2,20 +2,23 @@
 
 `delivery` has one row per drift and route. `pending` is to be sent, `failed` too (it could not be, many times), `delivered` was
 taken by the receiver, `cancelled` is not sent and `error` says why. Rows of one *lane* go in order: a lane is the drift's key,
-and the baselines of one source share one. What is claimed together (attempts > 0) stays one delivery, whatever comes after it, so
-that what is sent again after a crash is what was sent before.
+and the baselines of one source share one; of a route that is told by digests all rows are one. What is claimed together
+(attempts > 0) stays one delivery, whatever comes after it, so that what is sent again after a crash is what was sent before.
+What is *held* (silenced, quiet hours: attempts = 0, next_at set) was never sent, and is looked at again when its lane has news.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, case, func, or_, select, update
 
 from store import schema
 from store.engine import reading, writing
+from store.outbox_told import note_told
 from store.records import DAY, HOUR
 from store.sql import chunks, upsert
 
@@ -27,6 +30,11 @@ WAITING: Final = (PENDING, FAILED)
 HORIZON: Final = DAY + 2 * HOUR
 """No delivery waits longer; a row that seems to was written before the clock was set back, and is due."""
 BASELINE: Final = "baseline"
+ACKNOWLEDGEMENT: Final = "acknowledgement"
+"""Kind of the drift by which a person takes an alert on: its key is that of the alert."""
+DIGEST: Final = "digest"
+"""The lane of a route that is told by digests."""
+MAX_DIGEST: Final = 10_000
 _BATCH: Final = 500
 
 
@@ -105,7 +113,29 @@ def take_in(engine: Engine, assign: Assign) -> int:
                     live.add(place)
                 rows.append(_row(drifted.id, route, reason))
         upsert(connection, delivery, ["drift_id", "route"], rows)  # another process may take the same in
+        _wake(connection, live)
     return len(new)
+
+
+def _wake(connection: Connection, places: Collection[tuple[str, str]]) -> None:
+    """What is held of these (lane, route) is looked at again: it may be over by now."""
+    drift, delivery = schema.drift, schema.delivery
+    held = (delivery.c.state == PENDING, delivery.c.attempts == 0, delivery.c.next_at > 0)
+    if not places or connection.execute(select(delivery.c.route).where(*held).limit(1)).first() is None:
+        return
+    for lane, route in sorted(places):
+        of_lane = select(drift.c.id).where(*_of_lane(lane))
+        connection.execute(
+            update(delivery).where(*held, delivery.c.route == route, delivery.c.drift_id.in_(of_lane)).values(next_at=0)
+        )
+
+
+def wake(engine: Engine) -> None:
+    """Look at everything that is held again: a silence was revoked, or settings changed."""
+    table = schema.delivery
+    held = (table.c.state == PENDING, table.c.attempts == 0, table.c.next_at > 0)
+    with writing(engine) as connection:
+        connection.execute(update(table).where(*held).values(next_at=0))
 
 
 def _row(drift_id: int, route: str, reason: str) -> dict[str, Any]:
@@ -144,34 +174,64 @@ def _is_due(next_at: Any, now: int) -> ColumnElement[bool]:
 def claim(engine: Engine, route: str, lane: str, now: int, lease: int) -> Claimed | None:
     """Take what is to be sent next of a lane; nobody else is given it before `lease` microseconds have passed.
 
-    None when nothing of it is due. What was claimed before and not settled is given again, the same rows.
+    None when nothing of it is due. What was claimed before and not settled is given again, the same rows. Acknowledgements are
+    a delivery of their own.
     """
+    return _claim(engine, route, lane, _waiting(route, *_of_lane(lane)), now, lease)
+
+
+def claim_digest(engine: Engine, route: str, slot: int, now: int, lease: int) -> Claimed | None:
+    """Take all that was recorded before `slot` and waits for the route's digest; None where nothing does."""
+    waiting = _waiting(route, schema.drift.c.recorded_at < slot).limit(MAX_DIGEST)
+    return _claim(engine, route, DIGEST, waiting, now, lease)
+
+
+def _claim(engine: Engine, route: str, lane: str, waiting: Select[Any], now: int, lease: int) -> Claimed | None:
     with writing(engine) as connection:
         # Who claims the same lane meanwhile is waited for; what is read then is what it left.
-        rows = connection.execute(_waiting(route, lane).with_for_update(of=schema.delivery)).all()
+        rows = connection.execute(waiting.with_for_update(of=schema.delivery)).all()
         if not rows or now < rows[0].next_at <= now + HORIZON:
             return None
-        claimed = [row for row in rows if row.attempts] or rows
+        acknowledges = rows[0].kind == ACKNOWLEDGEMENT
+        alike = list(takewhile(lambda row: (row.kind == ACKNOWLEDGEMENT) is acknowledges, rows))
+        claimed = [row for row in rows if row.attempts] or (rows if lane == DIGEST else alike)
         attempts = max(row.attempts for row in claimed) + 1
         _mark(connection, route, [row.id for row in claimed], attempts=attempts, next_at=now + lease)
     return Claimed(route, lane, tuple(read_drift(row) for row in claimed), attempts)
 
 
-def _waiting(route: str, lane: str) -> Select[Any]:
-    """Rows of a lane that wait, oldest first. A source's name holds no slash, so the lane of its baselines is read back."""
-    drift, delivery = schema.drift, schema.delivery
+def _of_lane(lane: str) -> tuple[ColumnElement[bool], ...]:
+    """The drift of a lane. A source's name holds no slash, so the lane of its baselines is read back."""
+    drift = schema.drift
     if lane.endswith(f"//{BASELINE}"):
         source = lane.removeprefix("source/").removesuffix(f"//{BASELINE}")
-        where: tuple[ColumnElement[bool], ...] = (drift.c.kind == BASELINE, drift.c.source == source)
-    else:
-        where = (drift.c.key == lane, drift.c.kind != BASELINE)
+        return drift.c.kind == BASELINE, drift.c.source == source
+    return drift.c.key == lane, drift.c.kind != BASELINE
+
+
+def _waiting(route: str, *where: ColumnElement[bool]) -> Select[Any]:
+    """Rows that wait, oldest first."""
+    drift, delivery = schema.drift, schema.delivery
     query = select(drift, delivery.c.attempts, delivery.c.next_at).join(delivery, delivery.c.drift_id == drift.c.id)
     return query.where(delivery.c.route == route, delivery.c.state.in_(WAITING), *where).order_by(drift.c.id)
 
 
-def delivered(engine: Engine, claimed: Claimed, now: int) -> None:
-    """The receiver has it."""
-    _settle(engine, claimed, state=DELIVERED, delivered_at=now, error=None)
+def delivered(engine: Engine, claimed: Claimed, now: int, stands: bool | None = None, receipt: str = "") -> None:
+    """The receiver has it. `stands`: what it was told of this lane is open from here on (True), or over (False).
+
+    `receipt` is what the receiver calls what it made of it.
+    """
+    with writing(engine) as connection:
+        _mark(
+            connection, claimed.route, [drifted.id for drifted in claimed.drifts], state=DELIVERED, delivered_at=now, error=None
+        )
+        if stands is not None:
+            note_told(connection, claimed.route, claimed.lane, claimed.drifts[-1].id if stands else None, now, receipt)
+
+
+def held(engine: Engine, claimed: Claimed, until: int, reason: str) -> None:
+    """It is not sent before `until`, unless its lane has news; it was never tried."""
+    _settle(engine, claimed, state=PENDING, attempts=0, next_at=until, error=reason)
 
 
 def postponed(engine: Engine, claimed: Claimed, next_at: int, error: str, *, failing: bool) -> None:
@@ -216,3 +276,54 @@ def read_drift(row: Row[Any]) -> Drifted:
         delivery=row.delivery,
         text=row.text,
     )
+
+
+def failing(engine: Engine, route: str) -> bool:
+    """Whether anything of a route counts as undeliverable."""
+    table = schema.delivery
+    query = select(table.c.drift_id).where(table.c.state == FAILED, table.c.route == route).limit(1)
+    with reading(engine) as connection:
+        return connection.execute(query).first() is not None
+
+
+def failing_routes(engine: Engine) -> Sequence[str]:
+    """Routes of which the last that was said is that they do not deliver."""
+    drift = schema.drift
+    newest = select(func.max(drift.c.id)).where(drift.c.kind == "route").group_by(drift.c.key)
+    query = select(drift.c.key).where(drift.c.id.in_(newest), drift.c.after == "undeliverable").order_by(drift.c.key)
+    with reading(engine) as connection:
+        return [key.removeprefix("route/") for key in connection.execute(query).scalars()]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """What a route has not been told yet of a key: since when, why, and when it is tried next."""
+
+    key: str
+    route: str
+    state: str
+    recorded_at: int
+    next_at: int
+    error: str
+
+
+def waiting(engine: Engine, limit: int = 1000) -> Sequence[Waiting]:
+    """The oldest of each key and route that waits, those that wait longest first."""
+    drift, delivery = schema.drift, schema.delivery
+    joined = delivery.join(drift, drift.c.id == delivery.c.drift_id)
+    firsts = (
+        select(func.min(delivery.c.drift_id).label("id"), delivery.c.route)
+        .select_from(joined)
+        .where(delivery.c.state.in_(WAITING))
+        .group_by(drift.c.key, delivery.c.route)
+        .subquery()
+    )
+    columns = (drift.c.key, delivery.c.route, delivery.c.state, drift.c.recorded_at, delivery.c.next_at, delivery.c.error)
+    query = (
+        select(*columns)
+        .select_from(joined.join(firsts, and_(firsts.c.id == delivery.c.drift_id, firsts.c.route == delivery.c.route)))
+        .order_by(drift.c.id, delivery.c.route)
+        .limit(limit)
+    )
+    with reading(engine) as connection:
+        return [Waiting(*row[:5], row[5] or "") for row in connection.execute(query)]

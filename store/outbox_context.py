@@ -6,6 +6,7 @@ again says the same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,10 +15,12 @@ import msgspec
 from sqlalchemy import Connection, Subquery, func, select
 
 from store import schema
-from store.outbox import DELIVERED, Drifted, read_drift
+from store.outbox import ACKNOWLEDGEMENT, DELIVERED, Drifted, read_drift
 from store.query_common import names_of, read_entries
-from store.records import MappingRecord, State
+from store.records import MappingRecord, State, part_of
 
+WHOLE: Final = 1 << 62
+"""A log size beyond every index."""
 LISTED: Final = 20
 """Subjects and cited entries that an alert names; the count is always whole."""
 _LOOK_BACK: Final = 200
@@ -85,8 +88,17 @@ def last_told(connection: Connection, drifted: Drifted, route: str) -> Drifted |
     drift, delivery = schema.drift, schema.delivery
     query = select(drift).join(delivery, delivery.c.drift_id == drift.c.id)
     told = (delivery.c.route == route, delivery.c.state == DELIVERED)
-    where = (drift.c.key == drifted.key, drift.c.id < drifted.id, *told)
+    where = (drift.c.key == drifted.key, drift.c.id < drifted.id, drift.c.kind != ACKNOWLEDGEMENT, *told)
     row = connection.execute(query.where(*where).order_by(drift.c.id.desc()).limit(1)).one_or_none()
+    return read_drift(row) if row is not None else None
+
+
+def last_opened(connection: Connection, drifted: Drifted, *, also: bool = False) -> Drifted | None:
+    """The newest drift of this finding's key, older than this one (or `also` this one), that says not satisfied."""
+    drift = schema.drift
+    older = drift.c.id <= drifted.id if also else drift.c.id < drifted.id
+    where = (drift.c.key == drifted.key, older, drift.c.after == State.NOT_SATISFIED.value)
+    row = connection.execute(select(drift).where(*where).order_by(drift.c.id.desc()).limit(1)).one_or_none()
     return read_drift(row) if row is not None else None
 
 
@@ -95,6 +107,52 @@ def earlier(connection: Connection, drifted: Drifted) -> Sequence[Drifted]:
     drift = schema.drift
     query = select(drift).where(drift.c.key == drifted.key, drift.c.id < drifted.id)
     return [read_drift(row) for row in connection.execute(query.order_by(drift.c.id.desc()).limit(_LOOK_BACK))]
+
+
+def newest_of(connection: Connection, key: str) -> Drifted | None:
+    """The newest drift of a key that is no acknowledgement."""
+    drift = schema.drift
+    query = select(drift).where(drift.c.key == key, drift.c.kind != ACKNOWLEDGEMENT).order_by(drift.c.id.desc()).limit(1)
+    row = connection.execute(query).one_or_none()
+    return read_drift(row) if row is not None else None
+
+
+def control_states(connection: Connection) -> Counter[str]:
+    """How many controls are in each state now."""
+    table = schema.control
+    rows = connection.execute(select(table.c.state, func.count()).group_by(table.c.state))
+    return Counter({str(state): int(number) for state, number in rows})
+
+
+def drift_of(connection: Connection, id_: int) -> Drifted | None:
+    """The drift of that number."""
+    row = connection.execute(select(schema.drift).where(schema.drift.c.id == id_)).one_or_none()
+    return read_drift(row) if row is not None else None
+
+
+def acknowledgements(connection: Connection, key: str) -> Sequence[Drifted]:
+    """From the newest acknowledgement of a key on, what came of it, oldest first; empty where there is none."""
+    drift = schema.drift
+    newest = select(func.max(drift.c.id)).where(drift.c.key == key, drift.c.kind == ACKNOWLEDGEMENT)
+    query = select(drift).where(drift.c.key == key, drift.c.id >= newest.scalar_subquery()).order_by(drift.c.id)
+    return [read_drift(row) for row in connection.execute(query)]
+
+
+def is_log_mapping(connection: Connection, mapping: str | None) -> bool:
+    """Whether a mapping judges what happened once. One that nobody knows any more is taken for such: what it found is told."""
+    record = connection.execute(select(schema.mapping.c.record).where(schema.mapping.c.id == mapping)).scalar_one_or_none()
+    return record is None or msgspec.json.decode(record, type=MappingRecord).kind == "log"
+
+
+def open_keys(connection: Connection, drifted: Drifted) -> Sequence[tuple[str, bytes]]:
+    """(mapping, handle) of every finding of the drift's key that is open now."""
+    table = schema.finding
+    if drifted.mapping is None:
+        return []
+    subjects = select(schema.drift.c.subject).where(schema.drift.c.key == drifted.key).distinct()
+    query = select(table.c.subject).where(table.c.mapping == drifted.mapping, table.c.subject.in_(subjects))
+    rows = connection.execute(query.where(table.c.state == State.NOT_SATISFIED.value).order_by(table.c.since, table.c.subject))
+    return [(drifted.mapping, bytes(subject)) for subject in rows.scalars()]
 
 
 def subject_names(connection: Connection, handles: Iterable[bytes]) -> dict[bytes, str]:
@@ -113,7 +171,9 @@ def cited(connection: Connection, drifts: Sequence[Drifted]) -> tuple[int, ...]:
 def open_in_parts(connection: Connection, source: str, parts: Iterable[str]) -> Sequence[OpenMapping]:
     """What is open in these parts of a source now, by mapping."""
     part, finding, mapping = schema.part, schema.finding, schema.mapping
-    ids = select(part.c.id).where(part.c.source == source, part.c.part.in_(list(parts)))
+    wanted = set(parts)
+    places = connection.execute(select(part.c.id, part.c.part).where(part.c.source == source)).all()
+    ids = [row.id for row in places if part_of(row.part) in wanted]
     query = (
         select(mapping.c.record, func.count())
         .join(finding, finding.c.mapping == mapping.c.id)

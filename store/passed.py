@@ -8,6 +8,8 @@ with another time of its own counts as unmatched again: nothing is stored of it 
 from __future__ import annotations
 
 import hashlib
+import sys
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Final
@@ -31,6 +33,14 @@ _NEWEST: Final = "SELECT max(time) FROM passed WHERE until = ?"
 def stamp(key: bytes, salt: int) -> int:
     """What stands for an id (or a subject) of a source: `key` is its keyed hash, `salt` that of the source."""
     return int.from_bytes(key[:8], "big", signed=True) ^ salt
+
+
+def stamps(keys: Iterable[bytes], salts: Iterable[int]) -> list[int]:
+    """The stamp of each key with its salt."""
+    heads = array("q", b"".join([key[:8] for key in keys]))
+    if sys.byteorder == "little":
+        heads.byteswap()
+    return [head ^ salt for head, salt in zip(heads, salts, strict=True)]
 
 
 def salt_of(source: str) -> int:

@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 from sqlalchemy import Engine, exc
 
-from store.errors import CommitUnknown, StorageBusy, StorageFull, StorageUnusable, StoreError
+from store.errors import CommitUnknown, StorageBusy, StorageFull, StorageUnreachable, StorageUnusable, StoreError
 
 LOCK_TIMEOUT: Final = "55P03"
 _BUSY: Final = frozenset({LOCK_TIMEOUT, "57014", "40001", "40P01", "53300"})
@@ -18,6 +18,9 @@ _FULL: Final = frozenset({"53100"})
 _GONE: Final = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
 """The server or an operator ended the session, or it was silent inside a transaction for too long."""
 _DENIED: Final = frozenset({"28000", "28P01", "3D000", "42501"})
+_LATER: Final = ("starting up", "shutting down", "recovery", "too many", "connection slots", "terminating")
+_NEVER: Final = ("FATAL", "password", "certificate", "does not support SSL")
+"""What a connection is refused with has no code. `_LATER` passes by itself; of the rest, what has a word of `_NEVER` does not."""
 
 
 def place_of(engine: Engine) -> str:
@@ -44,12 +47,18 @@ def storage_error(engine: Engine, error: exc.DBAPIError) -> StoreError | None:
     if code in _DENIED:
         return StorageUnusable(f"{place}: access is refused; check user, password, database and grants ({reason})")
     if error.connection_invalidated or code in _GONE or code.startswith("08"):
-        return StorageUnusable(f"{place}: the connection is lost; nothing was written ({reason})")
+        return StorageUnreachable(f"{place}: the connection is lost; nothing was written ({reason})")
     if code.startswith(("53", "58", "XX")):
         return StorageUnusable(f"{place}: the server reports trouble; nothing was written ({reason})")
     if not code and isinstance(error, exc.OperationalError):
-        return StorageUnusable(f"{place}: it gives no connection; nothing was written ({reason})")
+        kind = StorageUnreachable if _passes(str(error.orig)) else StorageUnusable
+        return kind(f"{place}: it gives no connection; nothing was written ({reason})")
     return None
+
+
+def _passes(words: str) -> bool:
+    """Whether who was refused a connection with these words may be given one later, with nothing changed on this side."""
+    return any(word in words for word in _LATER) or not any(word in words for word in _NEVER)
 
 
 def after_commit(engine: Engine, error: exc.DBAPIError) -> NoReturn:

@@ -9,6 +9,7 @@ that works is waited for on.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Final
 
 import psycopg
@@ -35,13 +36,19 @@ def lock_row(connection: Connection, query: Select[Any]) -> Row[Any] | None:
     Only as the first statement of a transaction is it waited for in rounds, with a look at the holder between; else a wait in
     vain is an error at once. Raises DBAPIError (55P03: StorageBusy).
     """
+    locked, holders = _locking(query)
+    row: Row[Any] | None = _waited(connection, lambda: connection.execute(locked).one_or_none(), holders)
+    return row
+
+
+@lru_cache(maxsize=8)
+def _locking(query: Select[Any]) -> tuple[Select[Any], Select[Any]]:
+    """The statement that locks, and the one that finds the holders. Making them takes longer than running them."""
     # The transaction that locked a row stands in its xmax, and holds a lock on its own number.
     xmax = query.with_only_columns(literal_column("xmax").label("xid"), maintain_column_froms=True).subquery()
     holders = select(_LOCKS.c.pid).join(xmax, xmax.c.xid == _LOCKS.c.transactionid).where(_LOCKS.c.locktype == "transactionid")
     # The clock is read outside: within, it would be read before the row is waited for.
-    locked = select(query.with_for_update().subquery(), NOW)
-    row: Row[Any] | None = _waited(connection, lambda: connection.execute(locked).one_or_none(), holders)
-    return row
+    return select(query.with_for_update().subquery(), NOW), holders
 
 
 def lock_name(connection: Connection, number: int) -> None:

@@ -173,10 +173,14 @@ def _select(table: Table, columns: tuple[str, ...], key: str, where: tuple[str, 
 
 @cache
 def _select_pairs(table: Table, columns: tuple[str, ...], keys: tuple[str, str], where: tuple[str, ...]) -> bytes:
-    tests = [f"{_quoted(name)} = %b::{kind}" for name, kind in zip(where, _types(table, where), strict=True)]
+    tests = [f"{_quoted(name)} = given.{name}_" for name in where]
+    tests += [f"{_quoted(key)} = given.{place}" for key, place in zip(keys, "ab", strict=True)]
+    fixed = "".join(f", %b::{kind} AS {name}_" for name, kind in zip(where, _types(table, where), strict=True))
     arrays = ", ".join(f"%b::{kind}[]" for kind in _types(table, keys))
-    tests.append(f"({_listed(keys)}) IN (SELECT * FROM unnest({arrays}))")  # noqa: S608  names of ours
-    return f"SELECT {_listed(columns)} FROM {_quoted(table.name)} WHERE {' AND '.join(tests)}".encode()  # noqa: S608  names of ours
+    given = f"SELECT DISTINCT a, b{fixed} FROM unnest({arrays}) pairs(a, b)"  # noqa: S608  names of ours
+    # OFFSET 0 keeps it a probe for each pair: as a join, the whole table is read where nothing is known of its size yet.
+    probe = f"SELECT {_listed(columns)} FROM {_quoted(table.name)} WHERE {' AND '.join(tests)} OFFSET 0"  # noqa: S608
+    return f"SELECT found.* FROM ({given}) given CROSS JOIN LATERAL ({probe}) found".encode()  # noqa: S608
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -85,10 +85,10 @@ def _last_row(latest: tuple[int, int] | None, present: Present) -> int:
 
 
 def _controls(writer: EntryWriter, changes: Changes) -> None:
-    counts = ("not_satisfied", "satisfied", "stale")
-    rows = [(c.id, c.state.value, c.since, c.not_satisfied, c.satisfied, c.stale, 0) for c in changes.controls]
+    counts = ("not_satisfied", "satisfied", "stale", "accepted")
+    rows = [(c.id, c.state.value, c.since, c.not_satisfied, c.satisfied, c.stale, c.accepted) for c in changes.controls]
     moving = ("state", "since", *counts)
-    upsert_rows(writer.connection, schema.control, ("id",), ("id", *moving, "accepted"), rows, update=moving)
+    upsert_rows(writer.connection, schema.control, ("id",), ("id", *moving), rows, update=moving)
 
 
 def note_evidence(writer: EntryWriter, latest: Mapping[str, tuple[int, int]]) -> None:

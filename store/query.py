@@ -8,8 +8,12 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, select
 
 from store import query_collection, query_controls, query_evidence, query_findings, query_log, schema
+from store.applicability import read_soa
+from store.attestations import read_attestations
+from store.attested import KIND as ATTESTED
 from store.engine import reading
 from store.errors import VerificationError
+from store.exceptions import read_exceptions
 from store.open import read_meta
 from store.query_common import Known, cut_of, load_known
 from store.query_evidence import EvidenceFilter
@@ -29,6 +33,8 @@ from store.reports import (
     SourceStatus,
     WindowView,
 )
+from store.risks import read_risks
+from store.stated_views import AttestationView, ExceptionView, RiskView, SoaView
 from store.tiles import consistency_proof, inclusion_proof
 from store.writer import SqlTiles, read_head
 
@@ -87,14 +93,35 @@ class StoreQuery:
         state: str | None = None,
         source: str | None = None,
         silence: bool | None = None,
+        subject: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Sequence[FindingStatus]:
         """Findings in any state (also closed and retired), those whose last row is the newest first."""
-        wanted = FindingFilter(control, mapping, state, source, silence)
+        wanted = FindingFilter(control, mapping, state, source, silence, subject)
         with self._reading() as (connection, known):
             cut = cut_of(connection, moment)
             return query_findings.list_findings(connection, known, cut, wanted, after, limit)
+
+    def exceptions(self, now: int, moment: Moment) -> Sequence[ExceptionView]:
+        """Every exception, as it was at a moment; `now` says what has expired at present."""
+        with reading(self._engine) as connection:
+            return read_exceptions(connection, now, moment.known_at, moment.as_of)
+
+    def attestations(self, now: int, moment: Moment) -> Sequence[AttestationView]:
+        """Every attestation, those that need somebody first."""
+        with reading(self._engine) as connection:
+            return read_attestations(connection, now, moment.known_at, moment.as_of)
+
+    def soa(self, moment: Moment) -> Sequence[SoaView]:
+        """The Statement of Applicability: a row for each control of the catalogue."""
+        with reading(self._engine) as connection:
+            return read_soa(connection, moment.known_at, moment.as_of)
+
+    def risks(self, moment: Moment) -> Sequence[RiskView]:
+        """The risk register, as far as it concerns controls."""
+        with reading(self._engine) as connection:
+            return read_risks(connection, moment.known_at, moment.as_of)
 
     def finding_history(self, mapping: str, subject_handle: str) -> Sequence[FindingHistoryRow]:
         """All rows of a finding, by event time, then index."""
@@ -152,10 +179,12 @@ class StoreQuery:
         with reading(self._engine) as connection:
             return query_collection.list_sources(connection, now)
 
-    def windows(self, *, source: str | None = None, after: str | None = None, limit: int = 50) -> Sequence[WindowView]:
+    def windows(
+        self, *, source: str | None = None, attempt: str | None = None, after: str | None = None, limit: int = 50
+    ) -> Sequence[WindowView]:
         """Attempts, those asked for the latest period first."""
         with reading(self._engine) as connection:
-            return query_collection.list_windows(connection, source, after, limit)
+            return query_collection.list_windows(connection, source, attempt, after, limit)
 
     def coverage(self, source: str | None = None) -> Sequence[CoverageView]:
         """Covered delivery time by part."""
@@ -170,7 +199,7 @@ class StoreQuery:
     def mappings(self) -> Sequence[MappingRecord]:
         """Mappings of the active set, by id."""
         with self._reading() as (_, known):
-            return [record for id_, record in known.records.items() if id_ in known.active]
+            return [record for id_, record in known.records.items() if id_ in known.active and record.kind != ATTESTED]
 
     def mapping_set(self, digest: str | None = None) -> bytes:
         """The bytes of a mapping set (None: the active one), as they stand in the log. Raises StoreError when there is none."""

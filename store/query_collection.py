@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, select
 from store import schema
 from store.errors import StoreError
 from store.query_common import MAX_DIGITS, Read, bounded, read_entries, read_number
-from store.records import SECOND, Counts, WindowRecord, WindowState
+from store.records import SECOND, Counts, WindowRecord, WindowState, part_of
 from store.reports import CoverageView, DeadLetter, SourceStatus, WindowView
 from store.sql import chunks
 from store.windows import FAILING_AFTER
@@ -83,13 +83,17 @@ def _gaps(connection: Connection, source: str) -> list[tuple[int, int]]:
     return [(start, end) for start, end in connection.execute(query.order_by(periods.c.asked_from))]
 
 
-def list_windows(connection: Connection, source: str | None, after: str | None, limit: int) -> list[WindowView]:
+def list_windows(
+    connection: Connection, source: str | None, attempt: str | None, after: str | None, limit: int
+) -> list[WindowView]:
     """Attempts, those asked for the latest period first; of one end, by attempt id."""
     table = schema.attempt
     where: list[Any] = [] if source is None else [table.c.source == source]
+    if attempt is not None:
+        where.append(table.c.id == attempt)
     if after is not None:
-        at, attempt = _place(after)
-        where += [table.c.asked_to <= at, (table.c.asked_to < at) | (table.c.id < attempt)]
+        at, last = _place(after)
+        where += [table.c.asked_to <= at, (table.c.asked_to < at) | (table.c.id < last)]
     query = select(table).where(*where).order_by(table.c.asked_to.desc(), table.c.id.desc()).limit(bounded(limit))
     return _windows(connection, connection.execute(query).all())
 
@@ -144,13 +148,18 @@ def _window(row: Row[Any], counts: Counts, entry: Read | None) -> WindowView:
 
 
 def list_coverage(connection: Connection, source: str | None) -> list[CoverageView]:
-    """Covered delivery time of each part, in joined stretches, oldest first; parts by source and name."""
+    """Covered delivery time of each part, in joined stretches, oldest first; parts by source and name.
+
+    Observations cover none.
+    """
     part, table = schema.part, schema.coverage
     query = select(part.c.source, part.c.part, table).join(table, table.c.part_id == part.c.id)
     if source is not None:
         query = query.where(part.c.source == source)
     joined: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for row in connection.execute(query.order_by(part.c.source, part.c.part, table.c.start, table.c.end)):
+        if part_of(row.part) != row.part:
+            continue  # where observations were read to the end: it vouches for no delivery time
         stretches = joined.setdefault((row.source, row.part), [])
         if stretches and (row.start <= stretches[-1][1] or (row.joins and row.start - stretches[-1][1] <= row.bridge)):
             stretches[-1] = (stretches[-1][0], max(stretches[-1][1], row.end))

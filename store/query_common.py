@@ -11,6 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, or_, select
 
 from store import schema
+from store.attested import records_of
 from store.blocks import BlockReader
 from store.errors import StoreError
 from store.records import MappingRecord
@@ -36,7 +37,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """Mapping records, newest version of each, of all mappings that any set held; `active` are those of the active set."""
+    """Mapping records, newest version of each, of all mappings that any set held; `active` are those of the active set.
+
+    The voices of attestations are among both.
+    """
 
     digest: str
     records: Mapping[str, MappingRecord]
@@ -62,7 +66,8 @@ def load_known(connection: Connection, digest: str) -> Known:
     table = schema.mapping
     rows = connection.execute(select(table.c.id, table.c.active, table.c.record).order_by(table.c.id)).all()
     records = {row.id: msgspec.json.decode(row.record, type=MappingRecord) for row in rows}
-    return Known(digest, records, frozenset(row.id for row in rows if row.active))
+    attested = records_of(connection.execute(select(schema.control.c.id).order_by(schema.control.c.id)).scalars())
+    return Known(digest, {**records, **attested}, frozenset([*(row.id for row in rows if row.active), *attested]))
 
 
 def cut_of(connection: Connection, moment: Moment) -> Cut | None:

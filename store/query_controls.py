@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select, true
 
 from store import schema
+from store.applicability import Applies, applies_at
 from store.engine import is_sqlite
 from store.query_common import Cut, Known, control_order
 from store.records import ControlState, State
@@ -52,29 +53,42 @@ def controls_at(connection: Connection, known: Known, cut: Cut) -> dict[str, Con
     Mappings retired since count as what their rows said then. `last_evidence` is the latest event that is not dated after the
     last entry below the cut.
     """
-    findings = _standing(connection, cut)
-    voices = known.voices(past=True)
+    applies = applies_at(connection, cut)
     latest = _latest(connection, cut)
     ids = connection.execute(select(schema.control.c.id)).scalars().all()
+    # Last, for nothing is asked after it: to go through many takes longer than a database waits for a client that is silent.
+    findings, voices = _standing(connection, cut), known.voices(past=True)
     return {
-        id_: _status(id_, [s for mapping in voices.get(id_, ()) for s in findings.get(mapping, ())], latest.get(id_))
+        id_: _status(
+            id_,
+            [s for mapping in voices.get(id_, ()) for s in findings.get(mapping, ())],
+            latest.get(id_),
+            applies.get(id_, Applies()),
+        )
         for id_ in sorted(ids, key=control_order)
     }
 
 
-def _status(id_: str, standing: Sequence[Standing], latest: tuple[int, int] | None) -> ControlStatus:
+def _status(id_: str, standing: Sequence[Standing], latest: tuple[int, int] | None, applies: Applies) -> ControlStatus:
     tally = Counter(s.state for s in standing)
     return ControlStatus(
         id=id_,
-        state=control_state(tally),
-        since=since(standing),
+        state=control_state(tally, applicable=applies.applicable),
+        since=_since(standing, applies),
         not_satisfied=tally[State.NOT_SATISFIED],
         satisfied=tally[State.SATISFIED],
         stale=tally[State.STALE],
-        accepted=0,
+        accepted=tally[State.ACCEPTED],
         last_evidence=latest[0] if latest is not None else None,
         last_idx=latest[1] if latest is not None else None,
     )
+
+
+def _since(standing: Sequence[Standing], applies: Applies) -> int | None:
+    """As `since`; what is not applicable, or became so again, changed at the latest when that was stated."""
+    if not applies.applicable or applies.since is None:
+        return applies.since if not applies.applicable else since(standing)
+    return max(applies.since, since(standing) or 0)
 
 
 def since(standing: Sequence[Standing]) -> int | None:

@@ -37,23 +37,25 @@ def list_evidence(
         where.append(time >= wanted.start)
     if wanted.end is not None:
         where.append(time < wanted.end)
-    page = query.where(*where).order_by(time.desc(), idx.desc()).limit(bounded(limit))
-    indexes = list(connection.execute(page.with_only_columns(idx, time).distinct()).scalars())
+    page = query.where(*where).order_by(time.desc(), idx.desc()).limit(bounded(limit)).with_only_columns(idx, time)
+    if wanted.mapping is not None:  # it may have said several things of one event
+        page = page.distinct()
+    indexes = list(connection.execute(page).scalars())
     rows = evidence_rows(connection, known, indexes)
     return [rows[index] for index in indexes]
 
 
 def _driver(wanted: EvidenceFilter) -> tuple[Select[Any], Any, Any]:
-    """The table whose order is that of the list, with the other conditions joined to it."""
+    """The table whose order is that of the list, with the other conditions joined to it. A mapping is narrower than a control."""
     evidence, tag, link = schema.evidence, schema.tag, schema.evidence_control
-    if wanted.control is not None:
-        query = select(link.c.idx, link.c.event_time).where(link.c.control == wanted.control)
-        if wanted.mapping is not None:
-            query = query.where(exists().where(tag.c.idx == link.c.idx, tag.c.mapping == wanted.mapping))
-        return _of_source(query, link.c.idx, wanted), link.c.event_time, link.c.idx
     if wanted.mapping is not None:
         query = select(tag.c.idx, tag.c.event_time).where(tag.c.mapping == wanted.mapping)
+        if wanted.control is not None:
+            query = query.where(exists().where(link.c.idx == tag.c.idx, link.c.control == wanted.control))
         return _of_source(query, tag.c.idx, wanted), tag.c.event_time, tag.c.idx
+    if wanted.control is not None:
+        query = select(link.c.idx, link.c.event_time).where(link.c.control == wanted.control)
+        return _of_source(query, link.c.idx, wanted), link.c.event_time, link.c.idx
     query = select(evidence.c.idx, evidence.c.event_time)
     if wanted.source is not None:
         query = query.where(evidence.c.source == wanted.source)

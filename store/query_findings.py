@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,13 +21,14 @@ _LOOK_BACK: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class FindingFilter:
-    """Which findings are wanted; None: all."""
+    """Which findings are wanted; None: all. `subject` is a name or a handle's hex digits."""
 
     control: str | None = None
     mapping: str | None = None
     state: str | None = None
     source: str | None = None
     silence: bool | None = None
+    subject: str | None = None
 
 
 def list_findings(
@@ -41,11 +43,15 @@ def list_findings(
     if wanted.mapping is not None:
         where.append(finding.c.mapping == wanted.mapping)
     if wanted.state is not None:
-        where.append(state == wanted.state)
+        # Silences are few, and have an index of their own: the states' must not be taken instead.
+        where.append((state.op("||")("") if wanted.silence else state) == wanted.state)
     if wanted.source is not None:
-        where.append(part.c.source == wanted.source)
+        ids = list(connection.execute(select(part.c.id).where(part.c.source == wanted.source)).scalars())
+        where.append(finding.c.part_id == ids[0] if len(ids) == 1 else finding.c.part_id.in_(ids))
     if wanted.silence is not None:
         where.append(finding.c.silence.is_(wanted.silence))
+    if wanted.subject is not None:
+        where.append(finding.c.subject.in_(_handles(connection, wanted.subject)))
     query = query.join(part, part.c.id == finding.c.part_id).where(*where)
     rows = connection.execute(query.order_by(time.desc(), idx.desc()).limit(bounded(limit))).all()
     entries = read_entries(connection, (row.idx for row in rows))
@@ -53,6 +59,16 @@ def list_findings(
     return [
         _status(row, known, entries[row.idx], names, row.since if cut is None else _began(connection, row, cut)) for row in rows
     ]
+
+
+def _handles(connection: Connection, subject: str) -> list[bytes]:
+    """The handles that a subject's name or its handle may mean."""
+    table = schema.handle
+    named = connection.execute(select(table.c.handle).where(table.c.name == subject)).scalars()
+    found = [bytes(handle) for handle in named]
+    with suppress(ValueError):
+        found.append(bytes.fromhex(subject))
+    return found
 
 
 def _present() -> tuple[Select[Any], Any, Any, Any]:

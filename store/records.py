@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
+
+from store.rejudged import Replay
+from store.statements import Statement, TicketLink
 
 SECOND: Final = 1_000_000
 MINUTE: Final = 60 * SECOND
@@ -25,20 +28,29 @@ OBSERVED: Final = frozenset({"snapshot", "summary", "ticket", "finding"})
 
 
 class Verdict(StrEnum):
-    """What a mapping says about one event; `closed` is what a person says of a finding."""
+    """What a mapping says about one event; `closed` is what a person says of a finding.
+
+    `gone`: the subject is not there any more, or not of those that the mapping judges; `superseded`: a newer subject speaks.
+    """
 
     MATCHED = "matched"
     UNTIL = "until"
     NOT_MATCHED = "not-matched"
     ERROR = "error"
     CLOSED = "closed"
+    GONE = "gone"
+    SUPERSEDED = "superseded"
 
 
 class State(StrEnum):
-    """State of a finding row. `closed`, `retired` and `not-assessed` say nothing of the present."""
+    """State of a finding row. `closed`, `retired` and `not-assessed` say nothing of the present.
+
+    `accepted` is not-satisfied under a valid exception: it speaks neither way.
+    """
 
     SATISFIED = "satisfied"
     NOT_SATISFIED = "not-satisfied"
+    ACCEPTED = "accepted"
     ERROR = "error"
     STALE = "stale"
     CLOSED = "closed"
@@ -101,10 +113,24 @@ class Event:
         """The part of the window that this event belongs to: account/region, or the account alone."""
         return f"{self.account}/{self.region}" if self.region else self.account
 
+    @property
+    def place(self) -> str:
+        """The part as findings know it: of observations, each type is a part of its own, read to the end or not by itself."""
+        return f"{self.part}/{self.type}" if self.observes else self.part
+
+
+def part_of(place: str) -> str:
+    """The part, account/region or the account alone, of an `Event.place`."""
+    part, slash, kind = place.rpartition("/")
+    return part if slash and kind.partition(".")[0] in OBSERVED and "." in kind else place
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one mapping says of one event. `reason` is text for people: which fields matched."""
+    """What one mapping says of one event. `reason` is text for people: which fields matched.
+
+    `fact`: when that became so which can't change any more (a ticket was closed, a change merged), for mappings that name it.
+    """
 
     mapping: str
     verdict: Verdict
@@ -112,13 +138,15 @@ class Judgement:
     subject: str
     controls: tuple[str, ...]
     reason: str
+    fact: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class MappingRecord:
     """The part of a mapping that the store and the outputs need. `types` are the event types it judges.
 
-    `silence` is true for a two-sided log mapping: its silence over covered time says satisfied. `digest` is the SHA-256 of the
+    `silence` is true for a two-sided log mapping: its silence over covered time says satisfied. `two_sided` is of a mapping over
+    observations: a subject that does not match says the opposite of `finding`. `digest` is the SHA-256 of the
     mapping's own content: it changes when the mapping does.
     """
 
@@ -137,6 +165,17 @@ class MappingRecord:
     description: str = ""
     remediation: str = ""
     path: str = ""
+    two_sided: bool = False
+
+    @property
+    def observes(self) -> bool:
+        """Does it judge how subjects stand, not what happens?"""
+        return self.kind in OBSERVED
+
+    @property
+    def voiced(self) -> bool:
+        """Should it speak of each part that is read: by silence, or by what it sees there?"""
+        return self.silence or self.two_sided
 
     def speaks_for(self) -> tuple[str, ...]:
         """Controls whose state this mapping can change: not those for which it is only weak, none for plain evidence."""
@@ -145,17 +184,19 @@ class MappingRecord:
         return tuple(control for control, strength in self.controls if strength != "weak")
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """An event with what the active mapping set says of it, and the stream partition it came from (-1: none).
 
-    `record` is what a window event says.
+    `record` is what a window event says. `done`: when the ticket that was observed was done, None while it is open.
+    `sets_at`: the size of the log at which sets were read for these judgements, -1 where none was asked.
     """
 
     event: Event
     judgements: tuple[Judgement, ...] = ()
     partition: int = -1
     record: WindowRecord | None = None
+    done: int | None = None
+    sets_at: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,8 +369,9 @@ class DriftRow:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one append writes: judged events, entries of our own, findings whose time has come, attempts to settle, drift.
-    Erasures come alone, one in a batch: what else it held might rest on what they take.
+    """What one append writes: judged events, entries of our own, findings whose time has come, attempts to settle, drift, what
+    people state, reminders (kind, id) that are due. Erasures come alone, one in a batch: what else it held might rest on what
+    they take.
 
     `mapping_set` is the digest of the set that judged the items; the append is refused when another one is active.
     """
@@ -342,5 +384,9 @@ class Batch:
     activate: Activation | None = None
     drifts: tuple[DriftRow, ...] = ()
     closings: tuple[Closing, ...] = ()
+    links: tuple[TicketLink, ...] = ()
     erasures: tuple[Erasure, ...] = ()
+    statements: tuple[Statement, ...] = ()
+    reminders: tuple[tuple[str, str], ...] = ()
+    replay: Replay | None = None
     retain_all: bool = False

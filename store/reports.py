@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from store.records import ControlState, Counts, MappingRecord, State
+from store.stated_views import AttestationView, ExceptionView, RiskView, SoaView
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,9 +250,28 @@ class Query(Protocol):
         state: str | None = None,
         source: str | None = None,
         silence: bool | None = None,
+        subject: str | None = None,
         after: str | None = None,
         limit: int = 50,
-    ) -> Sequence[FindingStatus]: ...
+    ) -> Sequence[FindingStatus]:
+        """Findings, newest last row first. `subject`: its name, or its handle in hex."""
+        ...
+
+    def exceptions(self, now: int, moment: Moment) -> Sequence[ExceptionView]:
+        """Every exception, those that hold and end first at the top; `now` says what has expired at present."""
+        ...
+
+    def attestations(self, now: int, moment: Moment) -> Sequence[AttestationView]:
+        """Every attestation, those that need somebody at the top."""
+        ...
+
+    def soa(self, moment: Moment) -> Sequence[SoaView]:
+        """The Statement of Applicability: a row for each control of the catalogue."""
+        ...
+
+    def risks(self, moment: Moment) -> Sequence[RiskView]:
+        """The risk register, as far as it concerns controls."""
+        ...
 
     def finding_history(self, mapping: str, subject_handle: str) -> Sequence[FindingHistoryRow]: ...
 
@@ -291,7 +311,9 @@ class Query(Protocol):
 
     def sources(self, now: int) -> Sequence[SourceStatus]: ...
 
-    def windows(self, *, source: str | None = None, after: str | None = None, limit: int = 50) -> Sequence[WindowView]: ...
+    def windows(
+        self, *, source: str | None = None, attempt: str | None = None, after: str | None = None, limit: int = 50
+    ) -> Sequence[WindowView]: ...
 
     def coverage(self, source: str | None = None) -> Sequence[CoverageView]: ...
 

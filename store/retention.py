@@ -32,7 +32,7 @@ REST: Final = 3600.0
 """Seconds after everything was looked at, until what has become old since is."""
 AGAIN: Final = 24 * 3600.0
 """Seconds after which everything is looked at again: a payload that was kept may not be needed any more."""
-_OPEN: Final = (State.NOT_SATISFIED.value, State.ERROR.value)
+_OPEN: Final = (State.NOT_SATISFIED.value, State.ACCEPTED.value, State.ERROR.value)
 
 
 class Retention:

@@ -135,6 +135,7 @@ tag = Table(
     _key("verdict", Text),
     _need("part_id", Integer),
     _need("fresh_at"),
+    Column("ends_at", Big),
     Index(None, "idx"),
     Index(None, "mapping", "event_time", "idx"),
     **PLAIN,
@@ -200,7 +201,15 @@ finding = Table(
     Index(None, "part_id", "state", "quiet_at"),
     Index(None, "part_id", "row_time"),
     Index(None, "part_id", "input_time"),
-    Index(None, "state", "since"),
+    Index(None, "row_time", "row_idx"),
+    Index(None, "state", "row_time", "row_idx"),
+    Index(
+        "ix_finding_silences",
+        "row_time",
+        "row_idx",
+        sqlite_where=text("silence IS 1"),
+        postgresql_where=text("silence IS TRUE"),
+    ),
     **PLAIN,
 )
 tally = Table("tally", metadata, _key("mapping", Text), _key("state", Text), _need("n"), **PLAIN)
@@ -228,6 +237,40 @@ mapping = Table(
     _need("record", LargeBinary),
 )
 mapping_set = Table("mapping_set", metadata, _key("digest", Text), _need("idx"), _need("activated_at"))
+
+# What people state, beside findings: rows of `exception` and `soa` entries, and when somebody is to be reminded of an end.
+acceptance = Table(
+    "acceptance",
+    metadata,
+    _key("mapping", Text),
+    _key("subject", LargeBinary),
+    _key("idx"),
+    _need("id", Text),
+    _need("start"),
+    _need("until"),
+    Index(None, "id", "idx"),
+    **PLAIN,
+)
+applicability = Table(
+    "applicability",
+    metadata,
+    _key("control", Text),
+    _key("event_time"),
+    _key("idx"),
+    _need("applicable", Boolean),
+    **PLAIN,
+)
+reminder = Table(
+    "reminder",
+    metadata,
+    _key("kind", Text),
+    _key("id", Text),
+    _need("until"),
+    Column("due_at", Big),
+    _need("told", Text),
+    Index(None, "due_at"),
+    **PLAIN,
+)
 
 # Drift, written with what caused it, and how far its delivery got.
 drift = Table(
@@ -264,6 +307,27 @@ delivery = Table(
     Column("delivered_at", Big),
     Column("error", Text),
     Index(None, "state", "next_at"),
+)
+told = Table(
+    "told",
+    metadata,
+    _key("route", Text),
+    _key("lane", Text),
+    _need("drift_id"),
+    _need("told_at"),
+    _need("receipt", Text),
+    **PLAIN,
+)
+ticket_link = Table(
+    "ticket_link",
+    metadata,
+    _key("mapping", Text),
+    _key("subject", LargeBinary),
+    _key("ticket", LargeBinary),
+    _need("idx"),
+    Column("done_idx", Big),
+    Index(None, "ticket"),
+    **PLAIN,
 )
 
 # Collection: who may collect, what was asked, what came.
@@ -307,6 +371,7 @@ attempt = Table(
     Column("closed_at", Big),
     Index(None, "state", "source"),
     Index(None, "source", "asked_to"),
+    Index(None, "source", "asked_from", "asked_to", "state"),
     Index(None, "asked_to", "id"),
     Index(None, "source", "closed_at"),
 )

@@ -6,7 +6,8 @@ nothing. The same id with other bytes is a conflict: it gets an index of its own
 `passed` (store/passed.py) remembers for a while which events were judged by none: one that comes again is a duplicate, or
 evidence when the active set judges it by then.
 
-An observation's id holds its time: it is new where it says something else than the subject's newest one (store/observed.py).
+An observation's id holds its time: it is new where it says something else than the subject's newest one (store/observed.py),
+or where that was judged under an older mapping set than the active one.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import chain
 from typing import Final, NamedTuple
 
@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 
 from store import schema
 from store.observed import Newest, Observed, look_up_observed
-from store.passed import Mark, Passed, look_up_passed, salt_of, stamp
+from store.passed import Mark, Passed, look_up_passed, salt_of, stamp, stamps
 from store.records import OBSERVED, UNREADABLE, Judged
 from store.sql import find_rows, insert_rows
 
@@ -72,7 +72,8 @@ _AGAIN: Final = Fate("duplicate")
 class Fates:
     """The fate of each item of a batch, in order; which are kept; what is to be remembered of the rest and of subjects.
 
-    `stamps` stand for the items' ids, in order, and for the subjects of observations.
+    `stamps` stand for the items' ids, in order, and for the subjects of observations. `replaced` is, by item number, the index of
+    the observation that stood for its subject before (or `same_batch` of one).
     """
 
     fates: list[Fate] = field(default_factory=list)
@@ -81,6 +82,7 @@ class Fates:
     subjects: list[int] = field(default_factory=list)
     passed: dict[str, list[Mark]] = field(default_factory=lambda: defaultdict(list))
     observed: Observed = field(default_factory=Observed)
+    replaced: dict[int, int] = field(default_factory=dict)
 
     def about(self) -> Iterator[int]:
         """What the fates depend on."""
@@ -106,8 +108,13 @@ def keys_of(secret: bytes, item: Judged) -> Keys:
 
 def id_keys(secret: bytes, items: Iterable[Judged]) -> list[bytes]:
     """The hash of each event's id."""
-    hashed = partial(hashlib.blake2b, digest_size=16, key=secret)
-    return [hashed(b"\0" + item.event.id.encode("utf-8", "surrogatepass")).digest() for item in items]
+    keyed = hashlib.blake2b(b"\0", digest_size=16, key=secret)
+    hashes = []
+    for item in items:
+        hashed = keyed.copy()  # the key is taken in once
+        hashed.update(item.event.id.encode("utf-8", "surrogatepass"))
+        hashes.append(hashed.digest())
+    return hashes
 
 
 def _both(secret: bytes, item: Judged, digest: bytes) -> bytes:
@@ -136,10 +143,13 @@ def look_up(connection: Connection, source_keys: Iterable[tuple[str, bytes]]) ->
     return known
 
 
-def settle_fates(connection: Connection, secret: bytes, items: Sequence[Judged], ids: Sequence[bytes], retain_all: bool) -> Fates:
-    """Say of each item, in order: evidence, dead_letter, unmatched or duplicate. `ids` are its hashes."""
+def settle_fates(
+    connection: Connection, secret: bytes, items: Sequence[Judged], ids: Sequence[bytes], retain_all: bool, set_idx: int
+) -> Fates:
+    """Say of each item, in order: evidence, dead_letter, unmatched or duplicate. `ids` are its hashes, `set_idx` is the entry of
+    the mapping set that judged them."""
     places = [(item.event.source, id_) for item, id_ in zip(items, ids, strict=True)]
-    settling = _Settling(secret, look_up(connection, places))
+    settling = _Settling(secret, look_up(connection, places), set_idx)
     settling.read(connection, items, places, retain_all)
     fates, known, marks, passed = settling.fates, settling.known, settling.marks, settling.passed
     for number, (item, place) in enumerate(zip(items, places, strict=True)):
@@ -168,6 +178,7 @@ class _Settling:
 
     secret: bytes
     known: dict[tuple[str, bytes], Known]
+    set_idx: int
     subjects: dict[int, bytes] = field(default_factory=dict)
     marks: dict[int, Mark] = field(default_factory=dict)
     passed: Passed = frozenset()
@@ -179,7 +190,7 @@ class _Settling:
         """Look up what else these items ask for: their subjects, whether they passed before, ids that came with other bytes."""
         kinds: dict[str, str] = {}
         salts = {source: salt_of(source) for source in {place[0] for place in places}}
-        self.fates.stamps = [stamp(id_, salts[source]) for source, id_ in places]
+        self.fates.stamps = stamps([id_ for _, id_ in places], [salts[source] for source, _ in places])
         doubted = []
         for number, (item, place) in enumerate(zip(items, places, strict=True)):
             event = item.event
@@ -214,19 +225,26 @@ class _Settling:
         return Fate(kept, both, digest, before.idx)
 
     def observation(self, number: int, item: Judged, place: tuple[str, bytes], wanted: bool) -> Fate:
-        """Unchanged is a duplicate, which stores nothing; so is one that was delivered twice."""
+        """Unchanged is a duplicate, which stores nothing; so is one that was delivered twice.
+
+        Where what stood for the subject was kept, what takes its place is kept too, judged or not: it ends what was said.
+        """
         event, observed = item.event, self.fates.observed
         subject = (event.source, self.subjects[number])
         if (before := self.known.get(place)) is not None:
             return _again(before)
         digest = _hash(self.secret, event.payload)
         same = observed.unchanged(subject, digest, event.time)
-        if same is not None and same.idx != UNMATCHED:
+        if same is not None and same.idx != UNMATCHED and not 0 <= same.idx < self.set_idx:
             observed.note(subject, Newest(digest, same.idx, event.time))
             return _again(Known(same.idx, None))
-        if wanted:
+        stood = observed.newest.get(subject)
+        replaced = stood.idx if stood is not None and stood.idx != UNMATCHED and event.time >= stood.time else None
+        if wanted or replaced is not None:
+            if replaced is not None:
+                self.fates.replaced[number] = replaced
             self.known[place] = Known(same_batch(number), digest)
-            observed.note(subject, Newest(digest, same_batch(number), event.time))
+            observed.note(subject, Newest(digest, same_batch(number) if wanted else UNMATCHED, event.time))
             return Fate("evidence", place[1], digest)
         if subject in observed.newest:  # what was kept of this subject is no longer how it stands
             observed.note(subject, Newest(digest, UNMATCHED, event.time))

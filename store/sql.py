@@ -131,7 +131,8 @@ def find_pairs(
 
 def rows_for(connection: Connection, sql: str, kinds: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
     """What a query of ours finds for many given rows. In `sql` they are the table `given` with the columns a, b, c, …; it has no
-    parameters of its own, and must hold for each given row alone. `kinds` are PostgreSQL's names of the columns' types.
+    parameters of its own, must hold for each given row alone, and find nothing for a row of nulls. `kinds` are PostgreSQL's names
+    of the columns' types.
     """
     wanted = list(rows)
     names = ", ".join("abcdefgh"[: len(kinds)])
@@ -139,16 +140,19 @@ def rows_for(connection: Connection, sql: str, kinds: Sequence[str], rows: Itera
         if wanted:
             yield from postgres_sql.rows_for(connection, names, sql, tuple(kinds), wanted)
         return
-    one = f"({', '.join('?' * len(kinds))})"
     for some in chunks(wanted):
-        given = f"WITH given({names}) AS (VALUES {', '.join([one] * len(some))}) {sql}"
-        yield from sqlite_sql.fetch(connection, given, tuple(chain.from_iterable(some)))
+        size = _size_for(len(some))  # filled up with nulls
+        nulls = repeat(None, (size - len(some)) * len(kinds))
+        yield from sqlite_sql.fetch(connection, _given(sql, names, len(kinds), size), (*chain.from_iterable(some), *nulls))
 
 
 def _padded(values: Sequence[T]) -> list[T]:
     """The values, the last of them repeated up to one of few lengths: so there are few statements, which stay prepared."""
-    size = next(size for size in _SIZES if size >= len(values))
-    return [*values, *repeat(values[-1], size - len(values))]
+    return [*values, *repeat(values[-1], _size_for(len(values)) - len(values))]
+
+
+def _size_for(count: int) -> int:
+    return next(size for size in _SIZES if size >= count)
 
 
 def total(column: ColumnElement[Any]) -> ColumnElement[int]:
@@ -184,6 +188,12 @@ def _upsert(table: Table, keys: tuple[str, ...], columns: tuple[str, ...], rules
     sets += [f"{_quoted(c)} = CASE WHEN {new[c]} >= 0 THEN {new[c]} ELSE {own[c]} END" for c in unless_negative]
     then = f"DO UPDATE SET {', '.join(sets)}" if sets else "DO NOTHING"
     return f"{_insert(table, columns)} ON CONFLICT ({', '.join(map(_quoted, keys))}) {then}"
+
+
+@cache
+def _given(sql: str, names: str, columns: int, count: int) -> str:
+    one = f"({', '.join('?' * columns)})"
+    return f"WITH given({names}) AS (VALUES {', '.join([one] * count)}) {sql}"
 
 
 @cache

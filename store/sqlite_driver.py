@@ -51,10 +51,13 @@ def wal_is_safe(version: tuple[int, ...]) -> bool:
     return version >= WAL_SAFE_FROM
 
 
-def make_engine(path: Path, *, busy_timeout: float = BUSY_TIMEOUT, module: ModuleType | None = None) -> Engine:
+def make_engine(
+    path: Path, *, busy_timeout: float = BUSY_TIMEOUT, module: ModuleType | None = None, cache: int = CACHE
+) -> Engine:
     """Open the database file at `path`, creating it (mode 0600) in a folder that exists, and return its engine.
 
-    A connection is made and the file's header read before this returns. Raises StorageUnusable, StorageFull or StorageBusy.
+    `cache`: KiB of pages that a connection keeps. A connection is made and the file's header read before this returns. Raises
+    StorageUnusable, StorageFull or StorageBusy.
     """
     driver = module or sqlite_module()
     _create_file(path)
@@ -68,7 +71,7 @@ def make_engine(path: Path, *, busy_timeout: float = BUSY_TIMEOUT, module: Modul
 
     @event.listens_for(engine, "connect")
     def _settings(connection: Any, _record: object) -> None:
-        _apply(connection, wal=wal, patience=busy_timeout)
+        _apply(connection, wal=wal, patience=busy_timeout, cache=cache)
 
     event.listen(engine, "begin", _begin)
     try:
@@ -144,12 +147,12 @@ def _create_file(path: Path) -> None:
         raise StorageUnusable(f"{path}: cannot be opened for writing: {error.strerror}") from error
 
 
-def _apply(connection: Any, *, wal: bool, patience: float) -> None:
+def _apply(connection: Any, *, wal: bool, patience: float, cache: int) -> None:
     """Settings of a new driver connection. page_size acts on a file without pages only, and must come before the journal mode."""
     connection.execute(f"PRAGMA page_size={PAGE_SIZE}")
     connection.execute("PRAGMA foreign_keys=ON")
     connection.execute("PRAGMA secure_delete=ON")
-    connection.execute(f"PRAGMA cache_size={-CACHE}")
+    connection.execute(f"PRAGMA cache_size={-cache}")
     # A file system without shared memory cannot do WAL: SQLite then answers with the mode that it kept.
     if wal and _journal_mode(connection, "wal", patience) == "wal":
         connection.execute("PRAGMA synchronous=FULL")

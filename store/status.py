@@ -14,8 +14,13 @@ SPEAKS = (State.SATISFIED, State.NOT_SATISFIED, State.STALE)
 """Finding states that count in a control's state."""
 
 
-def control_state(tally: Mapping[State, int]) -> ControlState:
-    """The state that findings give a control: anything open, else anything stale, else anything that spoke for it."""
+def control_state(tally: Mapping[State, int], *, applicable: bool = True) -> ControlState:
+    """The state that findings give a control: anything open, else anything stale, else anything that spoke for it.
+
+    What exceptions cover (`accepted`) speaks neither way. One that the Statement of Applicability excludes is not applicable.
+    """
+    if not applicable:
+        return ControlState.NOT_APPLICABLE
     if tally.get(State.NOT_SATISFIED, 0) > 0:
         return ControlState.NOT_SATISFIED
     if tally.get(State.STALE, 0) > 0:

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from store.errors import InvalidTime
@@ -38,7 +39,17 @@ def format_time(micros: int) -> str:
     """
     if not 0 <= micros <= MAX_TIME:
         raise InvalidTime(f"time out of range: {micros} microseconds is not within the years 1970 to 9999")
-    return (_EPOCH + timedelta(microseconds=micros)).isoformat(timespec="microseconds") + "Z"
+    seconds, fraction = divmod(micros, 1_000_000)
+    minutes, second = divmod(seconds, 60)
+    hours, minute = divmod(minutes, 60)
+    day, hour = divmod(hours, 24)
+    return f"{_date(day)}T{hour:02}:{minute:02}:{second:02}.{fraction:06}Z"
+
+
+@lru_cache(maxsize=1024)
+def _date(day: int) -> str:
+    """The date of a day since 1970."""
+    return (_EPOCH + timedelta(days=day)).date().isoformat()
 
 
 def parse_time(text: str) -> int:

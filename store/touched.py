@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from store.active import ActiveSet
 from store.changes import FindingKey
 from store.names import Names
-from store.records import HOUR, State
+from store.records import HOUR, State, part_of
 from store.sql import fetch, rows_for
 from store.view import Wanted, silence_subject
 
@@ -20,7 +20,9 @@ _THERE: Final = "part_id IN (SELECT id FROM part WHERE id <> ?)"
 # One index each: what says something of the time since, what was heard of since, what is open and waits for quiet.
 _SAID: Final = " AND row_time >= ?"
 _HEARD: Final = " AND input_time >= ?"
-_QUIET: Final = " AND state = 'not-satisfied' AND quiet_at <= ?"
+_QUIET: Final = " AND state IN ('not-satisfied', 'accepted') AND quiet_at <= ?"
+# Of observations: what became stale may be fresh again, or be told to have been.
+_AGED: Final = " AND (state = 'stale' OR row_time >= ?)"
 _MATCHED: Final = (
     "SELECT given.a, given.b FROM given WHERE EXISTS (SELECT 1 FROM tag t WHERE t.mapping = given.a AND t.subject = given.b"
     " AND t.verdict = 'matched' AND t.part_id = given.c)"
@@ -35,9 +37,15 @@ def want_coverage(connection: Connection, names: Names, active: ActiveSet, chang
     for part_id, start in changed.items():
         [(source, part)] = fetch(connection, "SELECT source, part FROM part WHERE id = ?", part_id)
         types = frozenset(row[0] for row in fetch(connection, "SELECT type FROM part_type WHERE part_id = ?", part_id))
+        observed = part_of(part) != part
         handle = names.handle(silence_subject(source, part))
         for mapping in active.silences(types):
             wanted.silences[mapping, handle] = part_id
+        if observed:
+            for mapping, subject, _ in fetch(connection, _FINDINGS + _HERE + _AGED, part_id, start):
+                if active.observing(mapping):
+                    wanted.fold_from((mapping, bytes(subject)), start)
+            continue
         lateness = fetch(connection, "SELECT lateness FROM source WHERE name = ?", source)
         floor = max(0, start - (lateness[0][0] if lateness and lateness[0][0] else HOUR))
         for key in _touched(connection, active, part_id, start, floor):
@@ -65,7 +73,7 @@ def _closing(
 ) -> Iterator[FindingKey]:
     """Findings of mappings that covered silence can close."""
     for mapping, subject, state in fetch(connection, _FINDINGS + where, part_id, time):
-        if only_open and state != State.NOT_SATISFIED.value:
+        if only_open and state not in (State.NOT_SATISFIED.value, State.ACCEPTED.value):
             continue
         if active.holds(mapping, False) and active.mappings[mapping].record.finding == "not-satisfied":
             yield mapping, bytes(subject)

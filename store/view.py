@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
 
 from store import schema
 from store.active import ActiveSet
+from store.attested import SOURCE as ATTESTED
 from store.changes import ControlView, FindingKey, FindingView, Input, PartView, Stretch, View
+from store.exceptions import accepted_for
 from store.history import STATES, Base, Histories, read_bases, read_inputs, read_matched
 from store.names import Names
 from store.records import HOUR, ControlState, State, Verdict, WindowState
@@ -27,7 +29,10 @@ _STRETCH: Final = ("part_id", "start", "end", "held", "joins", "bridge", "idx")
 
 @dataclass(slots=True)
 class Wanted:
-    """What a batch touches: new inputs per finding, findings to fold again from a time on, silences, everything retired."""
+    """What a batch touches: new inputs per finding, findings to fold again from a time on, silences, everything retired.
+
+    `applicable`: controls of which it states whether they apply.
+    """
 
     inputs: Mapping[FindingKey, Sequence[Input]] = field(default_factory=dict)
     floors: dict[FindingKey, int] = field(default_factory=dict)
@@ -35,6 +40,7 @@ class Wanted:
     retire: bool = False
     baselines: Mapping[int, int] = field(default_factory=dict)
     digest_sources: frozenset[str] = frozenset()
+    applicable: dict[str, bool] = field(default_factory=dict)
 
     def fold_from(self, key: FindingKey, floor: int) -> None:
         """Fold this finding again from `floor` on (or from earlier, if that was wanted already)."""
@@ -57,12 +63,12 @@ def load_view(connection: Connection, names: Names, active: ActiveSet, now: int,
     silent = {k for k in keys if k in wanted.silences or (k in present and present[k].silence and active.holds(k[0], True))}
     findings = _findings(connection, sorted(keys - silent), present, wanted, active)
     findings += [_silence(connection, key, present.get(key), wanted, active) for key in sorted(silent)]
-    findings.sort(key=lambda f: (f.mapping, f.subject))
+    findings = _accepted(connection, sorted(findings, key=lambda f: (f.mapping, f.subject)))
     part_ids = {f.part_id for f in findings} | {i.part_id for f in findings for i in f.inputs}
     part_ids |= {f.matched.part_id for f in findings if f.matched is not None} | set(wanted.baselines)
     parts = _parts(connection, part_ids, wanted)
     touched = {f.mapping for f in findings}
-    controls = {c for c, voices in active.voices.items() if touched & set(voices)}
+    controls = {c for c, voices in active.voices.items() if touched & set(voices)} | set(wanted.applicable)
     every = None if wanted.retire else controls
     return View(
         now=now,
@@ -70,10 +76,18 @@ def load_view(connection: Connection, names: Names, active: ActiveSet, now: int,
         parts=parts,
         mappings=active.mappings,
         tallies=_tallies(connection, active, every),
-        controls=_controls(connection, every),
+        controls=_controls(connection, every, wanted.applicable),
         voices=active.voices,
         accounts=names.names(f.subject for f in findings),
     )
+
+
+def _accepted(connection: Connection, findings: list[FindingView]) -> list[FindingView]:
+    """The findings, with what exceptions cover of them."""
+    spans = accepted_for(connection, [(f.mapping, f.subject) for f in findings]) if findings else {}
+    if not spans:
+        return findings
+    return [replace(f, accepted=spans.get((f.mapping, f.subject), ())) for f in findings]
 
 
 def _orphans(connection: Connection, active: ActiveSet) -> dict[FindingKey, int]:
@@ -126,6 +140,14 @@ def _findings(
         times = [i.event_time for i in wanted.inputs.get(key, ())]
         floor = floors[key] = min(times if key not in wanted.floors else [*times, wanted.floors[key]], default=0)
         row = present.get(key)
+        if active.observing(key[0]):
+            # From the last look on that said something, or everything where it reaches behind that.
+            last = row.matched_at if row is not None and row.matched_at is not None else 0
+            floor = floors[key] = last if floor >= last else 0
+            late["inputs"][key] = floor
+            if row is not None:
+                late["bases"][key] = floor
+            continue
         if row is not None and floor > row.row_time and floor > row.input_time:
             continue
         late["inputs"][key] = floor
@@ -232,7 +254,7 @@ def _parts(connection: Connection, part_ids: Iterable[int], wanted: Wanted) -> d
             lateness=lateness.get(name, HOUR),
             stretches=tuple(stretches[id_]),
             waits_until=waits.get(name),
-            baseline=baseline_idx is None or ends is not None,
+            baseline=(baseline_idx is None or ends is not None) and name != ATTESTED,
             digest_only=name in wanted.digest_sources,
             baseline_idx=ends,
         )
@@ -247,6 +269,10 @@ def _tallies(connection: Connection, active: ActiveSet, controls: set[str] | Non
     return tallies
 
 
-def _controls(connection: Connection, wanted: set[str] | None) -> dict[str, ControlView]:
+def _controls(connection: Connection, wanted: set[str] | None, stated: Mapping[str, bool]) -> dict[str, ControlView]:
     rows = fetch(connection, "SELECT id, state, since FROM control")
-    return {id_: ControlView(id_, ControlState(state), since) for id_, state, since in rows if wanted is None or id_ in wanted}
+    return {
+        id_: ControlView(id_, ControlState(state), since, stated.get(id_, state != ControlState.NOT_APPLICABLE.value))
+        for id_, state, since in rows
+        if wanted is None or id_ in wanted
+    }

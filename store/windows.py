@@ -17,6 +17,7 @@ from store import schema
 from store.entries import canonical, committed, counts_json, window_fields
 from store.names import Names
 from store.records import Counts, Cover, DriftRow, Judged, WindowRecord, WindowState
+from store.sightings import covers_of, places_of
 from store.sql import chunks, find_rows, insert, upsert
 from store.times import format_time
 from store.writer import EntryWriter
@@ -33,6 +34,8 @@ class Closed:
     changed: dict[int, int] = field(default_factory=dict)
     baselines: dict[int, int] = field(default_factory=dict)
     drifts: list[DriftRow] = field(default_factory=list)
+    records: list[tuple[str, WindowRecord, int]] = field(default_factory=list)
+    """Source, record and entry of each."""
 
 
 def record_windows(connection: Connection, windows: Iterable[Judged]) -> list[str]:
@@ -137,22 +140,16 @@ def _close(
     closed.attempts.append(row.id)
     if row.kind == "retry" and (record.state == "failed" or len(record.errors) > record.unreadable):  # denied, not spoilt
         _ask_again(writer.connection, row.id)
-    types = {p.part: p.type for p in record.parts}
-    for part in record.parts:
-        part_id = names.part(row.source, part.part, part.type)
+    closed.records.append((row.source, record, index))
+    for place, part in places_of(record):
+        part_id = names.part(row.source, place, part.type)
         if record.state != "failed" and _first_read(writer.connection, part_id, index):
             closed.baselines[part_id] = index
-    for cover in record.covers:
-        part_id = names.part(row.source, cover.part, types.get(cover.part, ""))
-        start = _cover(writer.connection, part_id, _capped(cover, record.ended_at), held, index)
+    for place, kind, cover in covers_of(record):
+        part_id = names.part(row.source, place, kind)
+        start = _cover(writer.connection, part_id, cover, held, index)
         closed.changed[part_id] = min(start, closed.changed.get(part_id, start))
     closed.drifts.extend(_source_drift(writer, row, record, index))
-
-
-def _capped(cover: Cover, ended_at: int) -> Cover:
-    """A file dated in the future keeps nothing fresh."""
-    end = min(cover.end, ended_at)
-    return Cover(cover.part, min(cover.start, end), end, cover.joins, cover.bridge)
 
 
 def _first_read(connection: Connection, part_id: int, index: int) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from store import schema
 from store.blocks import Packed, Ref, pack_blocks
 from store.draft import Draft
-from store.engine import lock_row
+from store.engine import is_sqlite, lock_row
 from store.entries import Committed, encode
 from store.errors import StorageUnusable, VerificationError
 from store.sql import change, fetch, insert_rows, upsert_rows
@@ -22,7 +22,8 @@ _COLUMNS: Final = (
     *("idx", "type", "recorded_at", "metadata", "leaf"),
     *(f"{part}_{column}" for part in ("detail", "payload") for column in ("salt", "block", "offset", "length")),
 )
-_HEAD: Final = select(schema.head)
+_HEAD: Final = "SELECT size, root, recorded_at, mapping_set, set_idx, appends FROM head"
+_LOCKED: Final = select(*(schema.head.c[name] for name in ("size", "root", "recorded_at", "mapping_set", "set_idx", "appends")))
 _MOVE: Final = "UPDATE head SET size = ?, root = ?, recorded_at = ?, appends = ? WHERE size = ?"
 _NOWHERE: Final = (None, None, None, None)
 
@@ -169,8 +170,14 @@ def _place(part: Committed | None, ref: Ref | None, first: int) -> tuple[Any, ..
 
 def read_head(connection: Connection, *, lock: bool = False) -> Head:
     """The head row; with `lock`, it stays ours until the transaction ends."""
-    row = lock_row(connection, _HEAD) if lock else connection.execute(_HEAD).one()
+    row: Any
+    now = None
+    if lock and not is_sqlite(connection):  # on SQLite a write transaction holds everything anyway
+        row = lock_row(connection, _LOCKED)
+        now = row.now if row is not None else None
+    else:
+        row = next(iter(fetch(connection, _HEAD)), None)
     if row is None:
         raise StorageUnusable("the store has no head row: restore it from a backup")
-    now = getattr(row, "now", None)
-    return Head(row.size, bytes(row.root), row.recorded_at, row.mapping_set, row.set_idx, row.appends, now)
+    size, root, recorded_at, mapping_set, set_idx, appends = row[:6]
+    return Head(size, bytes(root), recorded_at, mapping_set, set_idx, appends, now)

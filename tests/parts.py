@@ -68,7 +68,13 @@ def _kafka() -> str:
     return "" if next(KAFKA_JARS.glob("kafka_*.jar"), None) else "no jars in .venv/kafka"
 
 
+def _alertmanager() -> str:
+    names = ("prometheus-alertmanager", "alertmanager")
+    return "" if any(map(shutil.which, names)) else "no prometheus-alertmanager on PATH"
+
+
 PARTS: Final[Mapping[str, Part]] = {
+    "alertmanager": Part(_alertmanager, "apt-get install -y prometheus-alertmanager"),
     "chromium": Part(_all(_browser, _module("playwright")), "apt-get install -y chromium fonts-dejavu-core"),
     "kafka": Part(_kafka, "apt-get install -y default-jre-headless maven && make kafka"),
     "moto": Part(_all(_module("moto.server"), _module("flask")), "make install"),

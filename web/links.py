@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from urllib.parse import quote, urlencode
 
+from store.attested import SOURCE as OURS
+
 
 def path(*segments: str | int) -> str:
     """A path whose segments are quoted, a slash inside one too."""
@@ -34,8 +36,13 @@ def finding(mapping_id: str, handle: str) -> str:
 
 
 def source(name: str) -> str:
-    """The page of a source."""
-    return path("sources", name)
+    """The page of a source; what people attest has its own."""
+    return "/records/attestations" if name == OURS else path("sources", name)
+
+
+def attestation(id_: str) -> str:
+    """The page of an attestation."""
+    return path("records", "attestations", id_)
 
 
 def window(attempt: str, of_source: str) -> str:

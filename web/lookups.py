@@ -19,18 +19,25 @@ from web.views.reason import Voices
 from web.words import number
 
 FINDING_STATES: Final = tuple(state.value for state in State)
-DRIFT_KINDS: Final = ("finding", "control", "source", "baseline", "conflict", "integrity", "log", "clock", "route")
+DRIFT_KINDS: Final = (
+    "finding",
+    "control",
+    "attestation",
+    "exception",
+    "source",
+    "baseline",
+    "conflict",
+    "integrity",
+    "log",
+    "clock",
+    "route",
+)
 
 SHOWN: Final = 50
 """Rows of a kind that the page of one thing shows; the rest is one link away."""
 
 LATEST: Final = 10
 """Evidence rows that the page of one thing shows."""
-
-LOOKED_AT: Final = 5000
-"""Rows that a look-up goes through where the store has no key for it."""
-
-BLOCK: Final = 500
 
 Text = Annotated[str, Query(max_length=LONGEST)]
 
@@ -85,29 +92,17 @@ def read_history(query: StoreQuery, mapping_id: str, handle: str) -> Sequence[Fi
 
 
 def find_finding(query: StoreQuery, moment: Moment, mapping_id: str, handle: str) -> FindingStatus | None:
-    """The status of one finding; None when it is not among the first LOOKED_AT of its mapping, or was not there yet."""
-    after: str | None = None
-    for _ in range(LOOKED_AT // BLOCK):
-        rows = query.findings(moment, mapping=mapping_id, after=after, limit=BLOCK)
-        found = next((row for row in rows if row.subject_handle == handle), None)
-        if found is not None or len(rows) < BLOCK:
-            return found
-        after = rows[-1].cursor
-    return None
+    """The status of one finding; None when it was not there yet."""
+    rows = query.findings(moment, mapping=mapping_id, subject=handle)
+    return next((row for row in rows if row.subject_handle == handle), None)
 
 
 def find_window(query: StoreQuery, attempt: str, source: str | None) -> WindowView:
-    """A window by its attempt, among the newest LOOKED_AT of the source (or of all sources). Raises NotFound."""
-    after: str | None = None
-    for _ in range(LOOKED_AT // BLOCK):
-        rows = query.windows(source=source, after=after, limit=BLOCK)
-        found = next((row for row in rows if row.attempt == attempt), None)
-        if found is not None:
-            return found
-        if len(rows) < BLOCK:
-            break
-        after = rows[-1].cursor
-    raise NotFound(f"There is no window {middle_quote(attempt)} among the newest {number(LOOKED_AT)}.")
+    """A window by its attempt. Raises NotFound."""
+    rows = query.windows(source=source, attempt=attempt)
+    if not rows:
+        raise NotFound(f"There is no window {middle_quote(attempt)}.")
+    return rows[0]
 
 
 def latest_evidence(query: StoreQuery, asked: AsOf, control_id: str) -> Sequence[EvidenceRow]:
@@ -125,6 +120,7 @@ def read_voices(query: StoreQuery, asked: AsOf, info: ControlInfo) -> Voices:
     named = [m for m in query.mappings() if info.id in dict(m.controls)]
     return Voices(
         against=findings("not-satisfied", False),
+        accepted=findings("accepted", False),
         stale=[*findings("stale", False), *findings("stale", True)],
         spoken=findings("satisfied", False),
         silences=findings("satisfied", True),

@@ -122,7 +122,16 @@ def read_index(text: str) -> int:
 
 
 def known_parameters(request: Request) -> None:
-    """Refuse a parameter that this address does not have, so that a misspelt filter never looks like an answer."""
+    """Refuse a parameter that this address does not have, so that a misspelt filter never looks like an answer.
+
+    And a NUL in any but an event's id: no name has one, and no text of PostgreSQL can hold it.
+    """
+    for name, value in request.query_params.multi_items():
+        if "\x00" in value and name not in ("q", "id"):
+            raise BadParameter(middle_quote(name), "a NUL character is in no name")
+    for value in map(str, request.path_params.values()):
+        if "\x00" in value:
+            raise NotFound(f"There is nothing of the name {middle_quote(value)}.")
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
         return

@@ -17,6 +17,7 @@ SMALL_NUMBERS: Final = (
 STATE_WORDS: Final = {
     "satisfied": "satisfied",
     "not-satisfied": "not satisfied",
+    "accepted": "accepted",
     "stale": "stale",
     "not-assessed": "not assessed",
     "not-applicable": "not applicable",

@@ -38,9 +38,12 @@ def collect(
             raise SettingsError("--from lies in the future: nothing was delivered there yet")
         if period is not None and period[0] >= period[1]:
             raise SettingsError("--from must be before --to")
-        done = run_once(parts, bar, source or (), period)
+        elsewhere = parts.signed_elsewhere() is not None
+        done = run_once(parts, bar, source or (), period, seal=not elsewhere)
     if period is not None and not done.windows:
         say("nothing to read again: the sources do not reach back to that period, or say only how things are now")
         return Exit.DONE
     report(done)
+    if elsewhere:
+        say("not sealed: another machine signs")
     return Exit.FAILED if any(w.state == "failed" or w.errors for w in done.windows) else Exit.DONE

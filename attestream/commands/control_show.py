@@ -8,14 +8,16 @@ from typing import Annotated
 import typer
 
 from attestream.console import emit, facts, mark, moment, table, write
+from attestream.elsewhere import names
 from attestream.errors import SettingsError
 from attestream.options import AsJson, Config
-from attestream.rows import control_row, evidence_row, finding_row
+from attestream.rows import control_row, evidence_row, finding_row, template_row
+from attestream.rows_stated import soa_row
 from attestream.settings import load
 from attestream.wiring import opened
 from pipeline.rules.annex import Control
 from pipeline.rules.problems import nearest
-from store.records import MappingRecord
+from store.records import DAY, MappingRecord
 from store.reports import ControlStatus, EvidenceRow, FindingStatus, Moment
 
 
@@ -36,6 +38,9 @@ def control_show(
         findings = parts.query.findings(Moment(), control=control, limit=200)
         evidence = parts.query.evidence(control=control, limit=10)
         mappings = [m for m in parts.query.mappings() if control in dict(m.controls)]
+        elsewhere = names(parts.catalogues, control)
+        templates = parts.catalogues.templates(control)
+        soa = next((row for row in parts.query.soa(Moment()) if row.control == control), None)
     info = known[control]
     if as_json:
         value = control_row(info, status)
@@ -45,9 +50,20 @@ def control_show(
             {"id": m.id, "title": m.title, "strength": dict(m.controls)[control], "finding": m.finding, "rationale": m.rationale}
             for m in mappings
         ]
+        value["soa"] = soa_row(soa, info.title, status) if soa is not None and soa.idx is not None else None
+        value["unproven"], value["elsewhere"] = info.unproven, elsewhere
+        value["attestations"] = [template_row(t) for t in templates]
         emit(value)
         return
     _show(info, status, findings, evidence, mappings)
+    if soa is not None and soa.idx is not None:
+        facts({"applies": "yes" if soa.applicable else "no", "justification": soa.justification, "owner": soa.owner})
+    if templates:
+        held = [(t.id, t.title, t.owner, f"{t.max_age // DAY} d", "yes" if t.four_eyes else "no") for t in templates]
+        table(("attestation", "what", "from", "holds", "two persons"), held)
+    if info.unproven:
+        write(f"Stays unproven: {info.unproven}")
+    facts({name: " ".join(ids) for name, ids in elsewhere.items()})
 
 
 def _show(
@@ -86,6 +102,10 @@ def _why(info: Control, state: str, findings: Sequence[FindingStatus], mappings:
         said = sorted({f.title for f in findings if not f.silence and f.state == "satisfied"})
         parts = [f"watched, nothing found over covered time: {'; '.join(watched)}"] if watched else []
         return ". ".join([*parts, *([f"said: {'; '.join(said)}"] if said else [])]) + ". Nothing speaks against it"
+    if state == "not-applicable":
+        return "the Statement of Applicability excludes it; what was found stays visible"
+    if accepted := sum(1 for f in findings if f.state == "accepted"):
+        return f"{accepted} accepted by exception, which speaks neither way, and nothing else speaks for it"
     needs = " or ".join(info.needs) or "an attestation"
     against = sum(1 for m in mappings if info.id in m.speaks_for())
     heard = f"{against} mappings would speak against it and none has; " if against else ""

@@ -17,6 +17,7 @@ from collectors.replay import NotReplayed, read_again
 from collectors.settings import SourceSettings
 from collectors.unreadable import Unreadable
 from pipeline.worker import Worker
+from store.query_common import MAX_LIMIT
 from store.records import UNREADABLE, Event
 from store.reports import EntryView
 from store.times import parse_time
@@ -33,7 +34,7 @@ def dead_letter_replay(
     settings = load(config)
     sources = {source.name: source for source in settings.source_settings()}
     with opened(settings) as parts:
-        wanted = list(index or ()) or [letter.idx for letter in parts.query.dead_letters(limit=10_000)]
+        wanted = list(index or ()) or _all(parts)
         understood = failed = 0
         for number in wanted:
             entry = parts.query.entry(number)
@@ -48,6 +49,16 @@ def dead_letter_replay(
         worker.close()
     say(f"{understood} events from {len(wanted)} dead letters; what was known already changed nothing")
     return Exit.FAILED if failed else Exit.DONE
+
+
+def _all(parts: Parts) -> list[int]:
+    """Every dead letter, newest first."""
+    found: list[int] = []
+    after: str | None = None
+    while page := parts.query.dead_letters(after=after, limit=MAX_LIMIT):
+        found += [letter.idx for letter in page]
+        after = page[-1].cursor
+    return found
 
 
 def _again(parts: Parts, entry: EntryView, sources: Mapping[str, SourceSettings]) -> tuple[int, str]:

@@ -22,12 +22,15 @@ def demo(
     port: Annotated[
         int, typer.Option("--port", help="The dashboard's port; a free one if it is taken.", min=1, max=65535)
     ] = PORT,
+    alertmanager: Annotated[
+        str, typer.Option("--alertmanager", help="Address of an Alertmanager that is told too, e.g. http://127.0.0.1:9093.")
+    ] = "",
 ) -> None:
-    """Show everything on a simulated cloud: collect two weeks, find the stories in them, alert on a live one, prove it all.
+    """Show everything on a simulated organisation: read it, find the stories in it, alert on live ones, prove it all.
 
     Example: attestream demo --once
     """
-    play(Stage(folder.absolute(), seed, _free(port)), once=once)
+    play(Stage(folder.absolute(), seed, _free(port), alertmanager), once=once)
 
 
 def _free(port: int) -> int:

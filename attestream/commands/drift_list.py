@@ -17,7 +17,7 @@ def drift_list(
     config: Config = None,
     as_json: AsJson = False,
     control: ControlFilter = None,
-    kind: Annotated[str | None, typer.Option("--kind", help="finding, control, source, conflict, log or baseline.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help=f"One of {', '.join(DRIFT_KINDS)}.")] = None,
     since: Annotated[str | None, typer.Option("--since", help="Recorded since this time.")] = None,
     limit: Limit = 100,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -14,6 +14,11 @@ from attestream.settings import load
 from attestream.wiring import opened
 from exports.bundle import create
 from exports.scope import Scope
+
+HEARSAY: Final = (
+    "that key is what the store says, for here is none: give the auditor the one that attestream log checkpoint --key prints "
+    "on the machine that signs, by another way than the bundle"
+)
 
 
 def export_create(
@@ -48,7 +53,7 @@ def export_create(
             known_at=parts.query.size_at(known) if known is not None else None,
         )
         summary = create(parts.store.engine, checkpoint, scope, out, lambda _, done, total: advance(done, total))
-        vkey = str(parts.verifier)
+        vkey, hearsay = str(parts.verifier), parts.key_is_hearsay()
     if as_json:
         emit(
             {
@@ -65,4 +70,7 @@ def export_create(
     if not pieces:
         say("the bundle holds no evidence: nothing of that scope was kept in that period")
     say(f"verify it anywhere: python exports/verify.py {out} --key '{vkey}'")
+    if hearsay:
+        say(HEARSAY)
+        return
     say("give the auditor that key by another way than the bundle: it is what they trust")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from attestream.console import say
 from attestream.options import Config
 from attestream.settings import load
 from attestream.wiring import opened
@@ -33,6 +34,8 @@ def export_verify(
     if key is None:
         with opened(load(config)) as parts:
             key = str(parts.verifier)
+            if parts.key_is_hearsay():
+                say("the key is what the store says, for here is none: an auditor gives --key")
     given = {"--key": key, "--origin": origin, "--min-size": min_size, "--seen": seen, "--from": start, "--to": end}
     arguments = [bundle]
     for name, value in given.items():

@@ -31,8 +31,8 @@ def finding_close(
         raise SettingsError("--reason: say why, for whoever audits this later")
     with opened(load(config)) as parts:
         mapping = parts.mapping_id(mapping)
-        findings = parts.query.findings(Moment(), mapping=mapping, state=State.NOT_SATISFIED.value, silence=False, limit=10_000)
-        if not any(f.subject == subject for f in findings):
+        findings = parts.query.findings(Moment(), mapping=mapping, subject=subject, silence=False)
+        if not any(f.subject == subject and f.state in (State.NOT_SATISFIED, State.ACCEPTED) for f in findings):
             raise AttestreamError(f"no open finding of mapping {mapping!r} about {subject!r}; see attestream finding list")
         closing = Closing(mapping, subject, parts.store.clock(), reason.strip(), getpass.getuser())
         done = parts.store.append(Batch(closings=(closing,)), (), decide)

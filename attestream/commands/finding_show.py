@@ -29,9 +29,7 @@ def finding_show(
     """
     with opened(load(config)) as parts:
         mapping = parts.mapping_id(mapping)
-        findings = [
-            f for f in parts.query.findings(Moment(), mapping=mapping, limit=10_000) if subject in (f.subject, f.subject_handle)
-        ]
+        findings = parts.query.findings(Moment(), mapping=mapping, subject=subject)
         if not findings:
             raise AttestreamError(f"no finding of mapping {mapping!r} about {subject!r}; see attestream finding list")
         history = parts.query.finding_history(mapping, findings[0].subject_handle)

@@ -27,6 +27,8 @@ def log_checkpoint(
     with opened(load(config)) as parts:
         if key:
             write(str(parts.verifier))
+            if parts.key_is_hearsay():
+                say("that is what the store says, for here is none: ask on the machine that signs before anybody trusts it")
             return
         if place_lost:
             parts.forget_signed()

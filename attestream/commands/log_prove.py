@@ -25,7 +25,7 @@ def log_prove(
     if (index is None) == (since is None):
         raise SettingsError("name an index for an inclusion proof, or --since SIZE for a consistency proof")
     with opened(load(config)) as parts:
-        signed = parts.latest_checkpoint() or parts.publish()
+        signed = parts.latest_checkpoint() or parts.sealed()
         size = signed.checkpoint.size
         if (index if index is not None else since or 0) >= size + (index is None):
             raise AttestreamError(f"the signed log has {size} entries")

@@ -13,15 +13,21 @@ from attestream.errors import Exit
 from attestream.options import AsJson, Config
 from attestream.settings import load
 from attestream.wiring import Parts
+from pipeline.rules.catalogues import read_catalogues
 from pipeline.rules.lint import lint
+from pipeline.rules.notes import notes
 from pipeline.rules.reader import builtin_mappings, read_set
 from pipeline.rules.ruleset import RuleSet
+from pipeline.rules.samples import read_samples
 
 
 def mappings_lint(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Folders or files to check beside the catalogue; the settings' set if none.")
     ] = None,
+    with_notes: Annotated[
+        bool, typer.Option("--notes", help="Say too how far the word of each mapping goes: one-sided, weak, no level.")
+    ] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> int:
@@ -35,7 +41,11 @@ def mappings_lint(
         found = found if found.annex else replace(found, annex=read_set([builtin_mappings()]).annex)
     else:
         found = Parts(settings).mapping_set()
-    problems = lint(found)
+    samples = read_samples(paths or settings.mappings.paths)
+    problems = sorted({*lint(found, samples), *read_catalogues(paths or settings.mappings.paths, found.annex).problems})
+    rules = RuleSet.compile(found)
+    if with_notes:
+        problems = sorted([*problems, *notes(rules, samples)])
     if as_json:
         emit_lines(
             {"path": p.path, "line": p.line, "severity": p.severity, "message": p.message, "hint": p.hint} for p in problems
@@ -44,5 +54,6 @@ def mappings_lint(
         for problem in problems:
             write(str(problem))
     errors = sum(1 for p in problems if p.severity == "error")
-    say(f"{len(RuleSet.compile(found).mappings)} usable mappings, {errors} errors, {len(problems) - errors} warnings")
+    warnings = sum(1 for p in problems if p.severity == "warning")
+    say(f"{len(rules.mappings)} usable mappings, {errors} errors, {warnings} warnings")
     return Exit.FAILED if errors else Exit.DONE

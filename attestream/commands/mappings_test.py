@@ -12,11 +12,12 @@ from pipeline.rules.trials import run_tests
 
 
 def mappings_test(config: Config = None, as_json: AsJson = False) -> int:
-    """Run the test events that mappings carry. Exit 1 when one says other than it should.
+    """Run the test events that mappings and sets carry. Exit 1 when one says other than it should.
 
     Example: attestream mappings test
     """
-    results = run_tests(RuleSet.compile(Parts(load(config)).mapping_set()).rules)
+    rules = RuleSet.compile(Parts(load(config)).mapping_set())
+    results = run_tests((*rules.rules, *rules.sets))
     failed = [r for r in results if not r.passed]
     if as_json:
         emit_lines({"mapping": r.mapping, "path": r.path, "line": r.line, "test": r.name, "passed": r.passed} for r in results)

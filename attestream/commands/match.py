@@ -19,10 +19,14 @@ from attestream.errors import AttestreamError, Exit, SettingsError
 from pipeline.rules.problems import RulesError
 from pipeline.rules.reader import read_set
 from pipeline.rules.ruleset import RuleSet
-from store.records import Event, Verdict
+from pipeline.rules.values import instant_of, micros
+from store.records import OBSERVED, Event, Verdict
 from store.text import clean_text
+from store.times import wall_clock
 
 MAX_INPUT = 512 << 20
+_TIMES = ("eventTime", "timestamp", "@timestamp")
+"""Where the logs that we read say when it was."""
 
 
 def match(
@@ -32,6 +36,8 @@ def match(
     files: Annotated[
         list[str] | None, typer.Argument(help="JSON, JSON lines, CloudTrail Records, .gz of these; - is stdin.")
     ] = None,
+    category: Annotated[str, typer.Option("--category", help="log, or snapshot, summary, ticket, finding.")] = "log",
+    resource: Annotated[str, typer.Option("--resource", help="Kind of resource of a snapshot, e.g. user.")] = "",
 ) -> int:
     """Judge events with no store: per event one line {"id", "mappings": [rule ids], "controls": […]}.
 
@@ -44,8 +50,11 @@ def match(
     for problem in rules.problems:
         if problem.severity == "error":
             say(str(problem))
+    if category != "log" and category not in OBSERVED:
+        raise SettingsError(f"--category: one of log, {', '.join(sorted(OBSERVED))}, not {clean_text(category)!r}")
+    kind = ".".join([category, product, service, *([resource] if resource else [])])
     for name in files or ["-"]:
-        emit_lines(_judged(rules, name, place, raw, f"log.{product}.{service}") for place, raw in _events(name))
+        emit_lines(_judged(rules, name, place, raw, kind) for place, raw in _events(name))
     return Exit.DONE
 
 
@@ -57,9 +66,19 @@ def _judged(rules: RuleSet, name: str, place: str, raw: bytes, event_type: str) 
         raise AttestreamError(f"{name}: {place} is not JSON: {error}") from error
     fields = value if isinstance(value, dict) else {}
     id_ = next((str(fields[key]) for key in ("eventID", "id", "insertId") if fields.get(key)), "")
-    said = [j for j in rules.judge(Event("match", id_, event_type, 0, raw)) if j.verdict is Verdict.MATCHED]
+    event = Event("match", id_, event_type, _time(fields), raw, subject=clean_text(id_) or "it")
+    judged = rules.judge(event)
+    for failed in (j for j in judged if j.verdict is Verdict.ERROR):
+        say(f"{name}: {place}: mapping {failed.mapping} could not judge it: {failed.reason}")
+    said = [j for j in judged if j.verdict is Verdict.MATCHED]
     controls = sorted({c for j in said for c in j.controls})
     return {"id": clean_text(id_), "mappings": sorted({j.mapping for j in said}), "controls": controls}
+
+
+def _time(fields: dict[str, Any]) -> int:
+    """The time that the event itself says; now, for an observation and for one that says none."""
+    found = next((time for key in _TIMES if (time := instant_of(fields.get(key))) is not None), None)
+    return wall_clock() if found is None else micros(found)
 
 
 def _events(name: str) -> Iterator[tuple[str, bytes]]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final
 
 import typer
 
+from attestream.alerting import alert_role
 from attestream.console import collecting, moment, say
 from attestream.errors import Exit, SettingsError
 from attestream.options import Config
-from attestream.serve import alert_role, serve_role
+from attestream.serve import serve_role
 from attestream.service import ROLES, Once, Service, run_once
 from attestream.settings import load
+from attestream.waiting import when_it_answers
 from attestream.wiring import Parts, opened
 from store.records import WindowRecord
 
@@ -98,22 +100,28 @@ def _empty(window: WindowRecord) -> bool:
 
 def _forever(parts: Parts, roles: tuple[str, ...]) -> int:
     stop = threading.Event()
-    extra = []
-    if "serve" in roles:
-        extra.append(("serve", serve_role(parts)))
-    if "alert" in roles:
-        extra.append(("alert", alert_role(parts).loop))
-    service = Service(parts, roles, extra, stop)
     with _stops_on_signals(stop):
+        service = Service(parts, roles, when_it_answers(lambda: _extra(parts, roles), stop) or [], stop)
         service.start()
-        if "serve" in roles:
+        if "serve" in roles and not stop.is_set():
             say(f"dashboard: http://{parts.settings.web.listen}/")
-        say(f"running ({', '.join(roles)}); stop with Ctrl-C")
+        if not stop.is_set():
+            say(f"running ({', '.join(roles)}); stop with Ctrl-C")
         while not stop.wait(0.5):
             pass
         say("stopping …")
         service.stop()
     return Exit.DONE
+
+
+def _extra(parts: Parts, roles: tuple[str, ...]) -> list[tuple[str, Callable[[threading.Event], None]]]:
+    """The roles that are no part of the service itself. Raises StoreError where the store cannot be had."""
+    extra: list[tuple[str, Callable[[threading.Event], None]]] = []
+    if "serve" in roles:
+        extra.append(("serve", serve_role(parts)))
+    if "alert" in roles:
+        extra.append(("alert", alert_role(parts).loop))
+    return extra
 
 
 class _stops_on_signals:

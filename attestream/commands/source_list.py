@@ -15,7 +15,8 @@ def source_list(config: Config = None, as_json: AsJson = False) -> None:
     Example: attestream source list
     """
     with opened(load(config)) as parts:
-        parts.ledger  # noqa: B018  (declares the sources)
+        if parts.embedded:
+            parts.ledger  # noqa: B018  (declares the sources)
         sources = parts.query.sources(parts.store.clock())
     if as_json:
         emit_lines(source_row(s) for s in sources)

@@ -17,7 +17,7 @@ def stream_peek(config: Config = None, limit: Limit = 10) -> None:
     """
     with opened(load(config)) as parts:
         positions = Positions(parts.store.engine).all()
-        found = parts.stream.look(positions, limit)
+        found = parts.stream_as_it_is.look(positions, limit)
     emit_lines(to_cloudevents(item.event) for item in found[:limit])
     if not found:
         say("nothing waits in the stream")

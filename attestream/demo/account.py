@@ -1,7 +1,7 @@
 """The simulated organisation's AWS account, as it stands now: what `aws-account` finds in it.
 
 Most of it is well kept. What is not: k.brandt has no second factor, one bucket's public access block is off, a security group
-lets anybody in on port 22, and there is no password policy.
+lets anybody in on port 22, a log group is kept for ever, and there is no password policy.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from attestream.demo.world import (
     ACCOUNT,
     BRANDT,
     BUCKETS,
+    DATABASES,
     DEPLOY_BOT,
     DEPLOYMENT,
     GLOBAL_REGION,
@@ -33,8 +34,9 @@ Client = Callable[[str, str], Any]
 """client(service, region) -> a boto3 client of the simulated cloud."""
 OPEN_GROUP: Final = "legacy-bastion"
 READ: Final = (
-    "iam", "s3.bucket", "cloudtrail", "config.configuration-recorder", "ec2.security-group", "ec2.vpc", "kms",
-    "guardduty.detector", "logs.log-group",
+    "iam", "s3.bucket", "s3control", "cloudtrail", "config.configuration-recorder", "ec2.security-group", "ec2.vpc",
+    "ec2.instance", "ec2.volume", "kms", "guardduty.detector", "logs.log-group", "rds.db-instance", "secretsmanager",
+    "cloudformation", "cloudwatch",
 )  # fmt: skip
 """Kinds of resources that are read of it: those that the simulated cloud answers for wholly."""
 _PRIVATE: Final = dict.fromkeys(("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets"), True)
@@ -48,6 +50,7 @@ def furnish(client: Client) -> None:
     _records(client)
     _network(client("ec2", HOME_REGION))
     client("kms", HOME_REGION).create_key(Description=f"orders ({KEY_ORDERS[:8]})")
+    _services(client)
 
 
 def _people(iam: Any) -> None:
@@ -111,3 +114,27 @@ def _network(ec2: Any) -> None:
     group = ec2.create_security_group(GroupName=OPEN_GROUP, Description="kept for a migration", VpcId=vpc)["GroupId"]
     anywhere = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
     ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[anywhere])
+
+
+def _services(client: Client) -> None:
+    """What the shop runs on: two databases in two zones each, a secret, and logs, of which one group is kept for ever."""
+    tags = [{"Key": "environment", "Value": "production"}, {"Key": "backup", "Value": "required"}]
+    sizes = {"DBInstanceClass": "db.t4g.medium", "AllocatedStorage": 50, "Engine": "postgres"}
+    for name in DATABASES:
+        client("rds", HOME_REGION).create_db_instance(
+            DBInstanceIdentifier=name,
+            MasterUsername="shop",
+            MasterUserPassword="Never-used-1",
+            MultiAZ=True,
+            BackupRetentionPeriod=14,
+            StorageEncrypted=True,
+            DeletionProtection=True,
+            Tags=tags,
+            **sizes,
+        )
+    client("secretsmanager", HOME_REGION).create_secret(Name="orders/database", SecretString="none")
+    logs = client("logs", HOME_REGION)
+    for name, days in (("/ecs/orders", 90), ("/ecs/billing", 0)):
+        logs.create_log_group(logGroupName=name)
+        if days:
+            logs.put_retention_policy(logGroupName=name, retentionInDays=days)

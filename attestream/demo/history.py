@@ -38,16 +38,16 @@ ROUTINES: tuple[tuple[str, Routine], ...] = (
 
 
 class Act(NamedTuple):
-    """One step of the live act: a sentence that says what happens, and the files that bring it."""
+    """One step of the live act: sentences that say what happens, and the files that bring it."""
 
-    title: str
+    titles: tuple[str, ...]
     files: list[DeliveredFile]
 
 
-def history(seed: int, now: int) -> Iterator[DeliveredFile]:
-    """The files delivered in the two weeks before `now` (microseconds UTC), oldest first."""
-    period = period_until(now)
-    yield from deliver(_recorded(seed, period), now, dice(seed, "delivery"))
+def history(seed: int, now: int, since: int = 0) -> Iterator[DeliveredFile]:
+    """The files delivered in the two weeks before `now` (microseconds UTC), oldest first, of what happened from `since` on."""
+    calls = (call for call in _recorded(seed, period_until(now)) if call.at >= since)
+    yield from deliver(calls, now, dice(seed, "delivery"))
 
 
 def live_act(seed: int, now: int) -> list[Act]:
@@ -57,8 +57,8 @@ def live_act(seed: int, now: int) -> list[Act]:
     chance = dice(seed, "live")
     acts = []
     for happenings in last_act(at):
-        title = "; ".join(one.title for one in happenings) + "."
-        acts.append(Act(title, _delivered_together(happenings, at, chance)))
+        titles = tuple(one.title for one in happenings)
+        acts.append(Act(titles, _delivered_together(happenings, at, chance)))
     return acts
 
 

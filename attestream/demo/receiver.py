@@ -1,62 +1,68 @@
-"""A webhook receiver on the loopback address: it shows that alerts really leave the house, and what they say."""
+"""Where the demonstration's alerts go: a Slack and a PagerDuty on the loopback address, which take what they are sent."""
 
 from __future__ import annotations
 
-import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
 
-MAX_BODY = 1 << 20
+from attestream.demo.servers.serving import Asked, JsonServer, Reply
+
+Service = Literal["slack", "pagerduty"]
+_SLACK: Final = "/slack"
+_EVENTS: Final = ("/v2/enqueue", "/v2/change/enqueue")
 
 
-class Receiver:
-    """Context manager: a server at `.url`; `.taken()` returns and forgets what came since the last call."""
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message: what `service` was sent."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._came: list[dict[str, Any]] = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                length = min(int(self.headers.get("Content-Length") or 0), MAX_BODY)
-                receiver.take(self.rfile.read(length))
-                self.send_response(204)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Nothing: the demonstration prints what came."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="demo-receiver", daemon=True)
+    service: Service
+    body: Mapping[str, Any]
 
     @property
-    def url(self) -> str:
-        """Where alerts are sent to."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/alerts"
+    def action(self) -> str:
+        """PagerDuty's word (trigger, acknowledge, resolve; "change" for what pages nobody), "" for Slack."""
+        return str(self.body.get("event_action", "change")) if self.service == "pagerduty" else ""
 
-    def take(self, body: bytes) -> None:
-        """Keep one alert."""
-        try:
-            value = json.loads(body)
-        except ValueError:
-            return
-        with self._lock:
-            self._came.append(value)
+    @property
+    def text(self) -> str:
+        """What a person reads."""
+        if self.service == "slack":
+            return str(self.body.get("text", ""))
+        return str(self.body.get("payload", {}).get("summary") or self.body.get("dedup_key", ""))
 
-    def taken(self) -> list[dict[str, Any]]:
+
+class Receiver(JsonServer):
+    """See JsonServer. Slack's webhook is at `.slack`, PagerDuty at `.url`; `.taken()` returns what came since the last call."""
+
+    def __init__(self, told: Callable[[Received], None] = lambda _received: None) -> None:
+        super().__init__()
+        self._told = told
+        self._came: list[Received] = []
+
+    @property
+    def slack(self) -> str:
+        """The address of the webhook."""
+        return f"{self.url}{_SLACK}"
+
+    def answer(self, asked: Asked) -> Reply:
+        """As the two answer when all is well."""
+        if asked.path == _SLACK:
+            self._take(Received("slack", asked.json()))
+            return Reply(200, b"ok", {"Content-Type": "text/plain"})
+        if asked.path in _EVENTS:
+            body = asked.json()
+            self._take(Received("pagerduty", body))
+            return Reply(202, {"status": "success", "message": "Event processed", "dedup_key": body.get("dedup_key", "")})
+        return Reply(404, {"message": "nothing is here"})
+
+    def _take(self, received: Received) -> None:
+        self._came.append(received)
+        self._told(received)
+
+    def taken(self) -> list[Received]:
         """What came since the last call."""
-        with self._lock:
+        with self.lock:
             came, self._came = self._came, []
         return came
-
-    def __enter__(self) -> Receiver:
-        self._thread.start()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join(timeout=10)

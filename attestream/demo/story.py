@@ -34,6 +34,7 @@ from attestream.demo.cloudtrail import Call
 from attestream.demo.world import (
     ACCOUNT,
     BRANDT,
+    BUCKETS,
     CLI,
     DAY,
     DEPLOY_BOT,
@@ -65,6 +66,7 @@ from attestream.demo.world import (
 TRAIL_OFF = (9 * DAY, 9 * DAY - 47 * MINUTE)  # before now: stopped, started
 HOLE = (8 * DAY, 8 * DAY - 3 * HOUR)  # before now: from, to
 HOLE_REGION = HOME_REGION
+ORDERS_BUCKET = BUCKETS[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +86,8 @@ def story(now: int, chance: random.Random) -> tuple[Happening, ...]:
         _trail_started(now - TRAIL_OFF[1]),
         _snapshot_shared(now - 6 * DAY, chance),
         _password_alone(now - 5 * DAY),
-        _bucket_made_public(now - 4 * DAY),
-        _bucket_repaired(now - 4 * DAY + 3 * HOUR),
+        _bucket_made_public(now - 4 * DAY, PRESS_BUCKET),
+        _bucket_repaired(now - 4 * DAY + 3 * HOUR, PRESS_BUCKET),
         _key_made_public(now - 3 * DAY, KEY_ORDERS),
         _key_repaired(now - 3 * DAY + 2 * HOUR, KEY_ORDERS),
         _port_opened(now - 2 * DAY, chance),
@@ -94,11 +96,23 @@ def story(now: int, chance: random.Random) -> tuple[Happening, ...]:
 
 
 def last_act(at: int) -> tuple[tuple[Happening, ...], tuple[Happening, ...]]:
-    """The live act, delivered at `at`: first what goes wrong, then what is put right.
+    """The live act, delivered at `at`: first what goes wrong, then what is put right. That root signed in cannot be put right:
+    it is answered for, by the ticket that asks about it.
 
-    The key is made public before the trail is stopped: a stopped trail would not have recorded it."""
-    wrong = (_key_made_public(at - 5 * MINUTE + 20 * SECOND, KEY_INVOICES), _trail_stopped(at - 4 * MINUTE + 40 * SECOND))
-    right = (_trail_started(at - MINUTE), _key_repaired(at - 20 * SECOND, KEY_INVOICES))
+    The trail is stopped last: a stopped trail would not have recorded the rest."""
+    wrong = (
+        _root_signs_in(at - 5 * MINUTE - 20 * SECOND),
+        _bucket_made_public(at - 5 * MINUTE, ORDERS_BUCKET),
+        _second_factor_removed(at - 5 * MINUTE + 10 * SECOND, FERRARI),
+        _key_made_public(at - 5 * MINUTE + 20 * SECOND, KEY_INVOICES),
+        _trail_stopped(at - 4 * MINUTE + 40 * SECOND),
+    )
+    right = (
+        _trail_started(at - MINUTE),
+        _bucket_repaired(at - 50 * SECOND, ORDERS_BUCKET),
+        _second_factor_back(at - 35 * SECOND, FERRARI),
+        _key_repaired(at - 20 * SECOND, KEY_INVOICES),
+    )
     return wrong, right
 
 
@@ -143,19 +157,31 @@ def _password_alone(at: int) -> Happening:
     return Happening("console-without-mfa", "k.brandt signed in at the console with a password alone", (call,))
 
 
-def _bucket_made_public(at: int) -> Happening:
-    arn = f"arn:aws:s3:::{PRESS_BUCKET}"
+def _bucket_made_public(at: int, name: str) -> Happening:
+    arn = f"arn:aws:s3:::{name}"
     statement = {"Sid": "PressKit", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"{arn}/*"}
     request = {"bucketPolicy": {"Version": "2012-10-17", "Statement": [statement]}}
-    made = ops.bucket("PutBucketPolicy", PRESS_BUCKET, "policy", request, read_only=False)
+    made = ops.bucket("PutBucketPolicy", name, "policy", request, read_only=False)
     call = Call(at, HOME_REGION, user_at_console(HAAS, at - 7 * MINUTE), made)
-    return Happening("bucket-made-public", f"r.haas opened the bucket {PRESS_BUCKET} to everyone", (call,))
+    return Happening("bucket-made-public", f"r.haas opened the bucket {name} to everyone", (call,))
 
 
-def _bucket_repaired(at: int) -> Happening:
-    gone = ops.bucket("DeleteBucketPolicy", PRESS_BUCKET, "policy", read_only=False)
+def _bucket_repaired(at: int, name: str) -> Happening:
+    gone = ops.bucket("DeleteBucketPolicy", name, "policy", read_only=False)
     call = Call(at, HOME_REGION, _admin(NOWAK, at), gone)
-    return Happening("bucket-repaired", f"a.nowak deleted the policy that opened {PRESS_BUCKET}", (call,))
+    return Happening("bucket-repaired", f"a.nowak deleted the policy that opened {name}", (call,))
+
+
+def _second_factor_removed(at: int, user: User) -> Happening:
+    taken = ops.iam("DeactivateMFADevice", user, serialNumber=ops.mfa_arn(user))
+    call = Call(at, GLOBAL_REGION, user_with_mfa(LINDQVIST, at - 9 * MINUTE), taken)
+    return Happening("mfa-removed", f"j.lindqvist took the second factor of {user.name} away", (call,))
+
+
+def _second_factor_back(at: int, user: User) -> Happening:
+    given = ops.iam("EnableMFADevice", user, serialNumber=ops.mfa_arn(user))
+    call = Call(at, GLOBAL_REGION, user_with_mfa(LINDQVIST, at - 12 * MINUTE), given)
+    return Happening("mfa-back", f"{user.name} registered a second factor again", (call,))
 
 
 def _key_made_public(at: int, key: str) -> Happening:

@@ -22,17 +22,51 @@ _HOUR: Final = 3600.0
 _DAY: Final = 24 * _HOUR
 
 
+LATE: Final = "Customer list sent to the wrong address"
+"""A ticket of this morning that nobody has taken, and that nobody has called an incident yet."""
+_DONE: Final = (
+    ("policy-review", "Review of the security policies", 61, "s.okafor"),
+    ("legal-register-review", "Register of legal requirements, half-yearly look", 47, "l.moreau"),
+    ("ir-exercise", "Table-top: ransomware in the parcel service", 52, "s.okafor"),
+    ("bc-exercise", "Exercise of the continuity plan: office without power", 71, "a.nowak"),
+    ("restore-test", "Restore of the orders database", 19, "a.nowak"),
+    ("access-review", "Access review, third quarter", 26, "s.okafor"),
+    ("badge-review", "Who still has a badge", 33, "r.haas"),
+    ("ups-test", "Battery of the server cupboard", 80, "r.haas"),
+    ("log-review", "Logs of the month looked through", 41, "s.okafor"),
+    ("pentest", "Penetration test of the shop", 55, "m.keller"),
+    ("procedure-review", "Runbooks looked through", 66, "a.nowak"),
+    ("supplier-review", "Yearly review of the uptime supplier", 8, "k.brandt"),
+)
+"""What was done in the last 90 days: label, summary, how many days ago, by whom."""
+_OPEN: Final = (
+    ("security-training", "Security training 2026 of the warehouse", -9, "r.haas"),
+    ("vendor-assessment", "Assessment of the parcel label printer", -16, "k.brandt"),
+    ("vulnerability", "OpenSSL in the label service", 12, "m.keller"),
+    ("policy-exception", "Old TLS for the cash register until it is replaced", 40, "m.keller"),
+    ("dsar", "Request of a customer for her data", 9, "l.moreau"),
+)
+"""What is open: label, summary, in how many days it is due, who has it."""
+
+
 def jira(server: JiraServer) -> None:
-    """Security incidents: one that was handled and reviewed, one that nobody has taken yet; and a supplier's yearly review."""
+    """90 days: routine that was done and routine that is overdue; an incident that was handled and reviewed; and `LATE`."""
     now = server.now()
     hour = 3_600_000
+    for label, summary, ago, who in _DONE:
+        key = server.create("SEC", summary, at=now - (ago * 24 + 30) * hour, labels=[label])
+        server.change(key, at=now - ago * 24 * hour, assignee=who, status="Done")
+    for label, summary, due, who in _OPEN:
+        ends = time.strftime("%Y-%m-%d", time.gmtime(now / 1000 + due * _DAY))
+        key = server.create("SEC", summary, at=now - 720 * hour, labels=[label], duedate=ends)
+        server.change(key, at=now - 719 * hour, assignee=who, status="In Progress")
     handled = server.create("SEC", "Phishing mail with a fake invoice", at=now - 90 * hour, labels=["incident"])
     server.change(handled, at=now - 89 * hour, assignee="s.okafor", priority="High", status="In Progress")
     server.comment(handled, "Sender blocked, three mailboxes cleaned.", at=now - 80 * hour, by="s.okafor")
     server.change(handled, at=now - 60 * hour, status="Done", labels=["incident", "post-incident-review"])
-    server.create("SEC", "Laptop left on a train", at=now - 7 * hour, reporter="r.haas", labels=["incident"])
-    review = server.create("SEC", "Yearly review of the uptime supplier", at=now - 200 * hour, labels=["supplier-review"])
-    server.change(review, at=now - 30 * hour, assignee="k.brandt", status="Done")
+    report = server.create("SEC", "Advisory on parcel tracking software", at=now - 300 * hour, labels=["threat-intel"])
+    server.change(report, at=now - 290 * hour, assignee="s.okafor", status="Done", links=[handled])
+    server.create("SEC", LATE, at=now - 5 * hour, reporter="r.haas")
 
 
 def servicenow(server: ServiceNowServer) -> None:
@@ -40,7 +74,8 @@ def servicenow(server: ServiceNowServer) -> None:
     now = server.clock()
     what = "Rotate the orders database's password"
     done = server.create("change_request", at=now - 3 * _DAY, short_description=what, type="normal", approval="approved")
-    server.change("change_request", done, at=now - 3 * _DAY + 600, backout_plan="Put the old one back from the vault")
+    plans = {"backout_plan": "Put the old one back from the vault", "test_plan": "The shop takes an order"}
+    server.change("change_request", done, at=now - 3 * _DAY + 600, implementation_plan="See the runbook", **plans)
     server.change("change_request", done, at=now - 2 * _DAY, state="3", active="false", close_code="successful")
     server.create("change_request", at=now - 5 * _HOUR, short_description="New firewall between shop and billing")
     broken = server.create("incident", at=now - 4 * _DAY, short_description="Mail gateway down", by="t.ferrari")
@@ -68,6 +103,8 @@ def github(server: GithubServer) -> None:
     shop.alerts = {"dependabot": [{"number": 1, "security_advisory": {"severity": "high"}, **state}]}
     server.members = [{"login": name, "id": number} for number, name in enumerate(("m-keller", "t-ferrari", "l-moreau"), 20)]
     server.without_2fa = {"l-moreau"}
+    rules = [{"id": 1, "type": "required_reviewers", "reviewers": [{"type": "User", "reviewer": {"login": "m-keller"}}]}]
+    shop.answers["environments"] = [{"id": 7, "name": "production", "protection_rules": rules}]
     server.pull("orders", 41, now - 20 * _HOUR, merged_by={"login": "t-ferrari"})
     shop.reviews[41] = [{"id": 1, "state": "APPROVED", "user": {"login": "m-keller"}, "submitted_at": stamp(now - 21 * _HOUR)}]
     server.issue("press-kit", 7, now - 2 * _DAY, title="Logo in higher resolution")
@@ -114,16 +151,16 @@ def prowler(folder: Path, now: float) -> None:
     (folder / f"prowler-output-{ACCOUNT}-20261101000000.ocsf.json").write_text(json.dumps(found, indent=1), encoding="utf-8")
 
 
-def archive(folder: Path, now: float) -> None:
-    """Two days of another account's CloudTrail, as files in a folder: one an hour, reads only."""
+def archive(folder: Path, now: float, days: int) -> None:
+    """Another account's CloudTrail of so many days, as files in a folder: one an hour, reads only."""
     folder.mkdir(parents=True, exist_ok=True)
-    for number in range(48):
+    for number in range(24 * days):
         at = now - 600 - number * _HOUR
         own = {"eventVersion": "1.11", "eventID": str(uuid.uuid4()), "eventTime": stamp(at - 300), "eventName": "GetObjectAcl"}
         record = {**own, "awsRegion": HOME_REGION, "recipientAccountId": PRESS_ACCOUNT, "readOnly": True}
         delivered = time.strftime("%Y%m%dT%H%MZ", time.gmtime(at))
         name = f"{PRESS_ACCOUNT}_CloudTrail_{HOME_REGION}_{delivered}_{number:016d}.json.gz"
-        (folder / name).write_bytes(gzip.compress(json.dumps({"Records": [record]}).encode()))
+        (folder / name).write_bytes(gzip.compress(json.dumps({"Records": [record]}).encode(), compresslevel=1))
         os.utime(folder / name, (at, at))
 
 

@@ -26,6 +26,6 @@ RESOURCES: Final = (
         "contacts for security, operations and billing",
         (CONTACT,),
         _contacts,
-        ("A.5.2", "A.5.5"),
+        ("A.5.2", "A.5.5", "A.5.24"),
     ),
 )

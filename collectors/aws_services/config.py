@@ -66,7 +66,7 @@ RESOURCES: Final = (
         "configuration recorders and whether they record",
         (RECORDERS, RECORDING),
         _recorders,
-        ("A.5.9",),
+        ("A.5.9", "A.8.9"),
         marks=("recording",),
     ),
     Resource(

@@ -98,7 +98,7 @@ RESOURCES: Final = (
         "instances: metadata service, addresses, security groups, role, image",
         (INSTANCES,),
         _instances,
-        ("A.5.9", "A.8.9"),
+        ("A.5.9", "A.8.9", "A.8.13"),
         marks=("public address",),
     ),
     Resource("ec2", "volume", "regional", "disks and their encryption", (VOLUMES,), _volumes, ("A.8.24",)),
@@ -109,7 +109,7 @@ RESOURCES: Final = (
         "copies of disks: encryption, whether everyone may have them",
         (SNAPSHOTS, SNAPSHOT),
         _snapshots,
-        ("A.8.12", "A.8.24"),
+        ("A.8.3", "A.8.12", "A.8.24"),
         marks=("public",),
     ),
     Resource(
@@ -119,7 +119,7 @@ RESOURCES: Final = (
         "machine images and whether they are public",
         (IMAGES,),
         _images,
-        ("A.8.12",),
+        ("A.8.3", "A.8.12"),
         marks=("public",),
     ),
 )

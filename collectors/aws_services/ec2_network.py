@@ -117,7 +117,7 @@ RESOURCES: Final = (
         "client VPN endpoints: authentication and logging",
         (CLIENT_VPNS,),
         _plain(CLIENT_VPNS, "ClientVpnEndpoints", "ClientVpnEndpointId", "client-vpn-endpoint", MaxResults=1000),
-        ("A.6.7",),
+        ("A.6.7", "A.8.15"),
     ),
     Resource(
         "ec2",
@@ -126,7 +126,7 @@ RESOURCES: Final = (
         "VPN connections: tunnels and their options",
         (VPNS,),
         _vpns,
-        ("A.8.21",),
+        ("A.8.21", "A.8.24"),
     ),
     Resource(
         "ec2",

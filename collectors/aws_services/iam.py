@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -17,17 +18,35 @@ OIDC: Final = Call("iam", "ListOpenIDConnectProviders")
 OIDC_ONE: Final = Call("iam", "GetOpenIDConnectProvider")
 CERTIFICATES: Final = Call("iam", "ListServerCertificates")
 _NONE: Final = ("NoSuchEntity",)
+_ACCOUNT: Final = re.compile(r"(?:arn:[a-z-]+:(?:iam|sts)::)?(\d{12})(?::.*)?")
 _ROLE: Final[Mapping[str, Any]] = {"PermissionsBoundary": None, "RoleLastUsed": None, "Tags": ()}
 
 
 def _roles(look: Look) -> Iterator[Subject]:
+    """Roles. `_account` is their account, `_trusted_accounts` are those that their trust policy names."""
     for item in look.list(DETAILS, "RoleDetailList", Filter=["Role"]):
         role = look.subject(str(item["Arn"]), {**_ROLE, **item}, str(item["RoleName"]))
         profiles = item.get("InstanceProfileList") or ()
         role.put("InstanceProfileList", [{key: value for key, value in each.items() if key != "Roles"} for each in profiles])
         role.put("RoleLastUsed", item.get("RoleLastUsed") or None)  # never used within 400 days: an empty answer
         role.days("RoleLastUsed.LastUsedDate")
+        role.put("_account", look.account)
+        role.put("_trusted_accounts", _trusted(item.get("AssumeRolePolicyDocument")))
         yield role
+
+
+def _trusted(policy: Any) -> list[str]:
+    """The accounts that statements which allow name as principals, by id or ARN."""
+    statements = policy.get("Statement") if isinstance(policy, Mapping) else None
+    found: set[str] = set()
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not isinstance(statement, Mapping) or statement.get("Effect") != "Allow":
+            continue
+        principal = statement.get("Principal")
+        named = principal.get("AWS") if isinstance(principal, Mapping) else None
+        names = named if isinstance(named, list) else [named]
+        found.update(match[1] for name in names if isinstance(name, str) and (match := _ACCOUNT.fullmatch(name)))
+    return sorted(found)
 
 
 def _policies(look: Look) -> Iterator[Subject]:
@@ -98,7 +117,7 @@ RESOURCES: Final = (
         "roles with trust policy, policies and last use",
         (DETAILS,),
         _roles,
-        ("A.5.15", "A.5.18", "A.5.19", "A.8.11", "A.8.31", "A.8.34"),
+        ("A.5.15", "A.5.18", "A.5.19", "A.8.2", "A.8.11", "A.8.31", "A.8.34"),
     ),
     Resource(
         "iam",
@@ -107,12 +126,18 @@ RESOURCES: Final = (
         "managed policies of the account, with their statements",
         (DETAILS,),
         _policies,
-        ("A.5.15", "A.8.11"),
+        ("A.5.15", "A.8.2", "A.8.11"),
     ),
     Resource("iam", "group", "global", "groups with their policies", (DETAILS,), _groups, ("A.5.15", "A.8.2")),
     Resource("iam", "password-policy", "global", "the account's password policy", (PASSWORDS,), _passwords, ("A.5.17",)),
     Resource(
-        "iam", "account-summary", "global", "the account's counts and root's MFA", (SUMMARY,), _summary, ("A.5.17", "A.8.5")
+        "iam",
+        "account-summary",
+        "global",
+        "the account's counts and root's MFA",
+        (SUMMARY,),
+        _summary,
+        ("A.5.17", "A.8.2", "A.8.5"),
     ),
     Resource("iam", "virtual-mfa-device", "global", "virtual MFA devices and whose they are", (VIRTUAL,), _devices, ("A.8.5",)),
     Resource("iam", "saml-provider", "global", "SAML identity providers", (SAML,), _saml, ("A.5.16",)),

@@ -27,6 +27,7 @@ def _users(look: Look) -> Iterator[Subject]:
     for item in look.list(DETAILS, "UserDetailList", Filter=["User"]):
         name = str(item["UserName"])
         user = look.subject(str(item["Arn"]), {**dict.fromkeys(_LISTS, ()), "PermissionsBoundary": None, **item}, name)
+        user.put("_account", look.account)
         _belonging(user, groups)
         devices = user.list("MFADevices", DEVICES, "MFADevices", gone=_NONE, UserName=name)
         keys = user.list("AccessKeyMetadata", KEYS, "AccessKeyMetadata", gone=_NONE, UserName=name)

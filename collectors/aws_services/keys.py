@@ -65,7 +65,7 @@ RESOURCES: Final = (
         "the customer's keys: state, rotation, policy, aliases",
         (KEYS, KEY, ROTATION, POLICY, ALIASES),
         _keys,
-        ("A.8.24",),
+        ("A.8.3", "A.8.24"),
         documents=("Policy",),
     ),
     Resource(

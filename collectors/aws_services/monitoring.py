@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from collectors.aws import AwsError
 from collectors.aws_services.base import Call, Look, Resource, Subject
+from collectors.aws_services.paged import paged
+from collectors.aws_services.tags import TAGS, tags
 
 GROUPS: Final = Call("logs", "DescribeLogGroups")
 METRICS: Final = Call("logs", "DescribeMetricFilters")
@@ -21,10 +23,12 @@ _MOVING: Final = ("StateReason", "StateReasonData", "StateUpdatedTimestamp", "St
 
 def _groups(look: Look) -> Iterator[Subject]:
     """Log groups; AWS leaves retentionInDays out where nothing ever expires, which is null."""
+    known = tags(look, "logs:log-group")
     for item in look.list(GROUPS, "logGroups"):
         own = {"retentionInDays": item.get("retentionInDays"), "kmsKeyId": item.get("kmsKeyId")}
         group = look.subject(str(item["arn"]).removesuffix(":*"), {**item, **own}, str(item["logGroupName"]))
         group.drop("storedBytes")
+        known.put(group, group.arn)
         if own["retentionInDays"] is None:
             group.marks.add("kept for ever")
         yield group
@@ -51,7 +55,7 @@ def _alarms(look: Look) -> Iterator[Subject]:
 
 def _rules(look: Look) -> Iterator[Subject]:
     """Rules of every bus, with their targets. What a target is given as input may hold secrets and is left out."""
-    for bus in _buses(look):
+    for bus in paged(look, BUSES, "EventBuses", Limit=100):
         for item in look.list(RULES, "Rules", EventBusName=str(bus["Name"])):
             rule = look.subject(str(item["Arn"]), item, f"{bus['Name']}/{item['Name']}")
             own = {"Rule": str(item["Name"]), "EventBusName": str(bus["Name"])}
@@ -60,23 +64,6 @@ def _rules(look: Look) -> Iterator[Subject]:
                 for secret in ("Input", "InputTransformer", "HttpParameters"):
                     target.pop(secret, None)
             yield rule
-
-
-def _buses(look: Look) -> Iterator[dict[str, Any]]:
-    """Every bus: the SDK has no paginator for them. Raises AwsError."""
-    seen: set[str] = set()
-    token: str | None = None
-    while token is None or token not in seen:
-        seen.update(() if token is None else (token,))
-        answer = look.ask(BUSES, Limit=100, **({} if token is None else {"NextToken": token})) or {}
-        if "EventBuses" not in answer:
-            raise AwsError(f"AWS events ListEventBuses in {look.region} answered without EventBuses: not all was listed", "pages")
-        look.page()
-        yield from answer["EventBuses"]
-        token = answer.get("NextToken")
-        if not token:
-            return
-    raise AwsError(f"AWS events ListEventBuses in {look.region} gave the same page twice: not all was listed", "pages")
 
 
 def _subscriptions(look: Look) -> Iterator[Subject]:
@@ -112,10 +99,10 @@ RESOURCES: Final = (
         "logs",
         "log-group",
         "regional",
-        "log groups: retention, key, data protection",
-        (GROUPS,),
+        "log groups: retention, key, data protection, tags",
+        (GROUPS, TAGS),
         _groups,
-        ("A.8.10", "A.8.11", "A.8.15"),
+        ("A.5.34", "A.8.10", "A.8.11", "A.8.15"),
         marks=("kept for ever",),
     ),
     Resource("logs", "metric-filter", "regional", "metric filters of log groups", (METRICS,), _metrics, ("A.8.16",)),

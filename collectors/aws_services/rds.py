@@ -70,7 +70,7 @@ RESOURCES: Final = (
         "databases: encryption, backup, zones, whether they can be reached from outside",
         (INSTANCES,),
         _instances,
-        ("A.8.13", "A.8.14", "A.8.22", "A.8.24"),
+        ("A.5.9", "A.8.11", "A.8.13", "A.8.14", "A.8.22", "A.8.24"),
         marks=("public",),
     ),
     Resource(
@@ -89,7 +89,7 @@ RESOURCES: Final = (
         "manual copies of databases and who may restore them",
         (SNAPSHOTS, SNAPSHOT),
         _snapshots,
-        ("A.8.12", "A.8.24"),
+        ("A.8.3", "A.8.12", "A.8.24"),
         marks=("public",),
     ),
     Resource(
@@ -99,7 +99,7 @@ RESOURCES: Final = (
         "manual copies of clusters and who may restore them",
         (CLUSTER_SNAPSHOTS, CLUSTER_SNAPSHOT),
         _cluster_snapshots,
-        ("A.8.12", "A.8.24"),
+        ("A.8.3", "A.8.12", "A.8.24"),
         marks=("public",),
     ),
 )

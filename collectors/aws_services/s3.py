@@ -80,7 +80,7 @@ RESOURCES: Final = (
         "tags, ownership, replication",
         (BUCKETS, LOCATION, *(call for _, call, _, _ in _DETAILS)),
         _buckets,
-        ("A.5.9", "A.5.13", "A.5.14", "A.5.28", "A.5.31", "A.5.33", "A.8.3", "A.8.10"),
+        ("A.5.9", "A.5.13", "A.5.14", "A.5.28", "A.5.31", "A.5.33", "A.8.3", "A.8.10", "A.8.12", "A.8.13", "A.8.15", "A.8.24"),
         documents=("Policy",),
     ),
     Resource("s3control", "account", "global", "the account's public access block", (ACCOUNT,), _account, ("A.8.3",)),

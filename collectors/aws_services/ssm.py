@@ -1,4 +1,4 @@
-"""Systems Manager: managed instances, their patches, and whether sessions are recorded."""
+"""Systems Manager: managed instances, their patches, checks of one's own, and whether sessions are recorded."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from collectors.aws_services.base import Call, Look, Resource, Subject
 MANAGED: Final = Call("ssm", "DescribeInstanceInformation")
 PATCHES: Final = Call("ssm", "DescribeInstancePatchStates")
 DOCUMENT: Final = Call("ssm", "GetDocument")
+COMPLIANCE: Final = Call("ssm", "ListComplianceItems")
 SESSIONS: Final = "SSM-SessionManagerRunShell"
 _AT_ONCE: Final = 50
 _MOVING: Final = ("LastPingDateTime", "LastAssociationExecutionDate", "LastSuccessfulAssociationExecutionDate")
@@ -58,6 +59,20 @@ def _sessions(look: Look) -> Iterator[Subject]:
     yield preferences
 
 
+def _checks(look: Look) -> Iterator[Subject]:
+    """What checks of the organisation's own say of instances. What a check adds in words of its own is left out."""
+    own = [{"Key": "ComplianceType", "Values": ["Custom:"], "Type": "BEGIN_WITH"}]
+    for item in look.list(COMPLIANCE, "ComplianceItems", Filters=own, ResourceTypes=["ManagedInstance"], MaxResults=50):
+        kind, resource = str(item["ComplianceType"]), str(item["ResourceId"])
+        if not kind.startswith("Custom:"):
+            continue
+        name = f"{resource}/{kind}/{item.get('Id') or ''}"
+        check = look.subject(look.arn("ssm", f"compliance-item/{name}", region=look.region), item, name)
+        check.drop("Details", "ExecutionSummary.ExecutionId")
+        check.days("ExecutionSummary.ExecutionTime")
+        yield check
+
+
 RESOURCES: Final = (
     Resource(
         "ssm",
@@ -75,7 +90,16 @@ RESOURCES: Final = (
         "session preferences: where sessions are recorded",
         (DOCUMENT,),
         _sessions,
-        ("A.8.18",),
+        ("A.8.15", "A.8.18"),
         documents=("Content",),
+    ),
+    Resource(
+        "ssm",
+        "compliance-item",
+        "regional",
+        "what checks of one's own say of managed instances",
+        (COMPLIANCE,),
+        _checks,
+        ("A.8.17",),
     ),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from collectors.aws_services.base import Call, Look, Resource, Subject
+from collectors.aws_services.tags import TAGS, tags
 
 BALANCERS: Final = Call("elbv2", "DescribeLoadBalancers", "elasticloadbalancing:DescribeLoadBalancers")
 LISTENERS: Final = Call("elbv2", "DescribeListeners", "elasticloadbalancing:DescribeListeners")
@@ -56,6 +57,7 @@ def _tables(look: Look) -> Iterator[Subject]:
 
 def _functions(look: Look) -> Iterator[Subject]:
     """Functions; the values of their environment may be secrets and are left out, their names stay."""
+    known = tags(look, "lambda:function")
     for item in look.list(FUNCTIONS, "Functions", MaxItems=50):
         name = str(item["FunctionName"])
         function = look.subject(str(item["FunctionArn"]), item, name)
@@ -63,6 +65,7 @@ def _functions(look: Look) -> Iterator[Subject]:
         function.drop("Environment.Variables")
         if isinstance(variables, dict):
             function.put("Environment._names", sorted(variables))
+        known.put(function, function.arn)
         absent = ("ResourceNotFoundException",)
         function.ask("Policy", FUNCTION_POLICY, pick="Policy", absent=absent, FunctionName=name)
         function.list("FunctionUrlConfigs", FUNCTION_URLS, "FunctionUrlConfigs", gone=absent, FunctionName=name)
@@ -86,7 +89,7 @@ RESOURCES: Final = (
         "load balancers with their listeners and attributes",
         (BALANCERS, LISTENERS, ATTRIBUTES),
         _balancers,
-        ("A.5.14", "A.8.21"),
+        ("A.5.14", "A.8.21", "A.8.24"),
     ),
     Resource("autoscaling", "group", "regional", "groups of instances and their zones", (GROUPS,), _groups, ("A.8.14",)),
     Resource(
@@ -102,10 +105,10 @@ RESOURCES: Final = (
         "lambda",
         "function",
         "regional",
-        "functions: runtime, who may call them, public addresses",
-        (FUNCTIONS, FUNCTION_POLICY, FUNCTION_URLS),
+        "functions: runtime, tags, who may call them, public addresses",
+        (FUNCTIONS, TAGS, FUNCTION_POLICY, FUNCTION_URLS),
         _functions,
-        ("A.8.3", "A.8.9"),
+        ("A.5.9", "A.8.3", "A.8.8", "A.8.9", "A.8.26"),
         documents=("Policy",),
     ),
     Resource(

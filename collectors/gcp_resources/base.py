@@ -30,8 +30,9 @@ class Piece:
 class Resource:
     """One resource kind. `service` and `name` make the event type; `api` is the first word of its host.
 
-    `member`: where the list stands in an answer; "" where the answer is the subject itself. `names`: members that name a subject,
-    put into `subject` (below //HOST/, unless it begins with // itself). `under`: key of the kind whose subjects are each asked
+    `kind` is finding for what another tool found. `member`: where the list stands in an answer; "" where the answer is the
+    subject itself. `names`: members that name a subject (finding.name lies in another), put into `subject` (below //HOST/, unless
+    it begins with // itself). `under`: key of the kind whose subjects are each asked
     for theirs. `size`: the name of the parameter for elements of a page, and how many. `drop`: members that move by themselves or
     are secret.
     """
@@ -52,6 +53,7 @@ class Resource:
     pieces: tuple[Piece, ...] = ()
     drop: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    kind: Literal["snapshot", "finding"] = "snapshot"
 
     @property
     def key(self) -> str:
@@ -61,7 +63,7 @@ class Resource:
     @property
     def type(self) -> str:
         """Type of its observations."""
-        return f"snapshot.gcp.{self.key}"
+        return f"{self.kind}.gcp.{self.key}"
 
     @property
     def summary_type(self) -> str:

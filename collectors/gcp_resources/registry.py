@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from collectors.gcp_resources import identity, services
+from collectors.gcp_resources import assets, identity, services
 from collectors.gcp_resources.base import Resource
 
-_ALL: Final[tuple[Resource, ...]] = (*identity.RESOURCES, *services.RESOURCES)
+_ALL: Final[tuple[Resource, ...]] = (*identity.RESOURCES, *services.RESOURCES, *assets.RESOURCES)
 RESOURCES: Final[Mapping[str, Resource]] = {resource.key: resource for resource in _ALL}
 
 

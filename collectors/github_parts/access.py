@@ -7,6 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from collectors.base import Permission, Probe
+from collectors.github_parts.audit import AUDIT
 from collectors.github_parts.hub import Hub, Told
 from collectors.github_parts.life import ISSUE, PULL
 from collectors.github_parts.pieces import (
@@ -56,6 +57,16 @@ def permissions(where: str, *, organisation: bool, tickets: bool, settings: bool
                 Permission(ORG_HOOKS, "read web hooks of the organisation", where, (f"{ORG}.hook",), ("A.8.4",)),
             ]
     return tuple(found)
+
+
+def with_audit_log(found: Sequence[Permission], where: str) -> tuple[Permission, ...]:
+    """What the audit log needs beside `found`: the right to read the organisation's settings, once."""
+    why = "read the organisation's audit log (GitHub Enterprise)"
+    own = next((one for one in found if one.action == ORG_ADMINISTRATION), None)
+    if own is None:
+        return (*found, Permission(ORG_ADMINISTRATION, why, where, (AUDIT,), ("A.8.4",)))
+    more = Permission(own.action, f"{own.why}; {why}", own.resource, (*own.types, AUDIT), own.controls)
+    return tuple(more if one is own else one for one in found)
 
 
 _METADATA: Final = (REPO, f"{REPO}.collaborator", f"{REPO}.ruleset")

@@ -21,9 +21,10 @@ SOON: Final = MINUTE
 
 @dataclass(slots=True)
 class Memory:
-    """`owed`: repositories whose tickets are to be read from an earlier time than the window's; `quiet`: until when nothing
-    changes in a repository; `first`: first responses of open tickets; `looked`: when settings were read, and how often in a row
-    the same look was denied something; `followed`: when closed tickets were read again; `known`: repositories there were."""
+    """`owed`: what is to be read from an earlier time than the window's: tickets of repositories, the audit log; `quiet`: until
+    when nothing changes in a repository; `first`: first responses of open tickets; `looked`: when settings were read, and how
+    often in a row the same look was denied something; `followed`: when closed tickets were read again; `known`: repositories
+    there were."""
 
     owed: dict[str, int]
     quiet: dict[str, int]

@@ -48,7 +48,8 @@ def control_of_tag(tag: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One Annex A control. `attestation_max_age` is in microseconds; `needs` are the source types that would speak to it."""
+    """One Annex A control. `attestation_max_age` is in microseconds; `needs` are the source types that would speak to it,
+    `unproven` is what stays open where everything speaks."""
 
     id: str
     title: str
@@ -62,6 +63,7 @@ class Control:
     evidence: tuple[str, ...] = ()
     attestation_max_age: int = 365 * DAY
     about: str = ""
+    unproven: str = ""
     needs: tuple[str, ...] = ()
 
 
@@ -107,9 +109,9 @@ def _control(raw: object, place: tuple[str | int, ...], report: Report) -> Contr
     for key in raw:
         if key not in _KEYS:
             report.error((*place, key), f"unknown key {key!r}", nearest(key, _KEYS))
-    words = {key: raw.get(key) for key in ("id", "title", "theme", "about")}
+    words = {key: raw.get(key) for key in ("id", "title", "theme", "about", "unproven")}
     for key, value in words.items():
-        if not isinstance(value, str) and not (key == "about" and value is None):
+        if not isinstance(value, str) and not (key in ("about", "unproven") and value is None):
             report.error((*place, key), f"{key} must be text")
             return None
     if words["id"] not in control_ids():
@@ -128,6 +130,7 @@ def _control(raw: object, place: tuple[str | int, ...], report: Report) -> Contr
         theme=theme,
         attestation_max_age=_age(raw.get("attestation_max_age"), (*place, "attestation_max_age"), report),
         about=str(words["about"] or ""),
+        unproven=str(words["unproven"] or ""),
         **lists,
     )
 

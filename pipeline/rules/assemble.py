@@ -6,15 +6,16 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pipeline.rules.conditions import Compiled, compile_detection, compile_selection
 from pipeline.rules.detection import DetectionError, EmptyListError, Names
+from pipeline.rules.inner_keys import check_inner, parse_inner
 from pipeline.rules.keys import LEVELS, Keys, SubjectPath
 from pipeline.rules.logsource import LogSource
 from pipeline.rules.metadata import text_field
-from pipeline.rules.nodes import All, AnyOf, Atom, Node, Not, Pair
+from pipeline.rules.nodes import texts_of
 from pipeline.rules.profiles import Profile, profile_for
 from pipeline.rules.report import Report
 from pipeline.rules.rule import Rule, parse_tests
@@ -29,10 +30,11 @@ _SPACE: Final = uuid.UUID("8f2a2f0e-52a6-4f0b-9c56-6d6a3f6d8a1c")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What rules may refer to: the organisation's lists and the logsource profiles."""
+    """What rules may refer to: the organisation's lists, the logsource profiles, and sets by name with the digest of each."""
 
     lists: Mapping[str, tuple[str, ...]]
     profiles: tuple[Profile, ...]
+    sets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +59,21 @@ class Draft:
     @property
     def names(self) -> Names:
         """What names in this rule stand for."""
-        return Names(self.sources.lists, self.profile.renamed if self.profile else str)
+        return Names(self.sources.lists, self.profile.renamed if self.profile else str, self.sources.sets)
 
 
 def assemble(
     draft: Draft, seed: str, keys: Keys, controls: tuple[str, ...], extra: Mapping[str, object], said: Report, *, own: bool
 ) -> Rule | None:
     """The rule, or None when its logic cannot be compiled (reported). `said` reports on `extra` (until, population)."""
-    matches = _compiled(draft.data["detection"], ("detection",), draft, draft.report, compile_detection)
-    until = _compiled(extra["until"], ("until",), draft, said, compile_selection) if "until" in extra else None
+    inner = parse_inner(extra, draft.names.rename, said)
+    if inner is None:
+        return None
+    names = draft.names.beside(inner.names())
+    matches = _compiled(draft.data["detection"], ("detection",), names, draft.report, compile_detection)
+    until = _compiled(extra["until"], ("until",), draft.names, said, compile_selection) if "until" in extra else None
     population = (
-        _compiled(extra["population"], ("population",), draft, said, compile_selection) if "population" in extra else None
+        _compiled(extra["population"], ("population",), draft.names, said, compile_selection) if "population" in extra else None
     )
     if matches is None or ("until" in extra and until is None) or ("population" in extra and population is None):
         return None
@@ -81,19 +87,26 @@ def assemble(
         until=until.node if until else None,
         population=population.node if population else None,
         subject=_subject(keys, draft.names),
+        inner=inner if inner else None,
+        levelled=text_field(draft.data, "level").lower() in LEVELS,
+        fact=FieldPath.of(draft.names.rename(keys.fact.name)) if keys.fact else None,
         tests=parse_tests(tests, draft.report, lines),
         own=own,
         line=draft.document.line,
     )
     _check_fields(rule, draft)
+    check_inner(rule, said)
+    if rule.sets() and keys.finding != "evidence" and draft.source.kind == "log":
+        said.error(("finding",), "a log mapping that asks a set is evidence only: who joins it late is not applied to the past",
+                   "use finding: evidence")  # fmt: skip
     return rule
 
 
 def _compiled(
-    raw: object, place: Place, draft: Draft, report: Report, compiler: Callable[[object, Names, Place], Compiled]
+    raw: object, place: Place, names: Names, report: Report, compiler: Callable[[object, Names, Place], Compiled]
 ) -> Compiled | None:
     try:
-        return compiler(raw, draft.names, place)
+        return compiler(raw, names, place)
     except EmptyListError as error:
         report.warning(error.place, f"{error}: the mapping is left out", error.hint)
     except DetectionError as error:
@@ -119,9 +132,10 @@ def _record(draft: Draft, seed: str, keys: Keys, controls: tuple[str, ...], extr
         kind=draft.source.kind,
         types=types,
         finding=keys.finding,
-        silence=keys.finding == "not-satisfied" and not keys.one_sided,
+        silence=keys.finding == "not-satisfied" and not keys.one_sided and draft.source.kind == "log",
         controls=tuple((control, keys.strength_for(control)) for control in controls),
         level=level if level in LEVELS else "medium",
+        two_sided=draft.source.kind != "log" and keys.finding != "evidence" and not keys.one_sided,
         quiet_for=keys.quiet_for,
         max_age=keys.max_age,
         rationale=keys.rationale,
@@ -137,7 +151,8 @@ def _digest(draft: Draft, extra: Mapping[str, object]) -> str:
     said = _text([draft.data, {} if extra is draft.data else dict(extra)])
     lists = {name: list(members) for name, members in sorted(draft.sources.lists.items()) if f"%{name}%" in said}
     names = [dict(profile.rename), list(profile.types)] if profile else []
-    return hashlib.sha256(_text([said, lists, names]).encode("utf-8")).hexdigest()
+    sets = {name: digest for name, digest in sorted(draft.sources.sets.items()) if f"%{name}%" in said}
+    return hashlib.sha256(_text([said, lists, names, *([sets] if sets else [])]).encode("utf-8")).hexdigest()
 
 
 def _text(value: object) -> str:
@@ -157,21 +172,11 @@ def _check_fields(rule: Rule, draft: Draft) -> None:
     profile = draft.profile
     if profile is None:
         return
-    for node in (rule.matches, rule.until, rule.population):
-        for name in sorted(fields_of(node)) if node else ():
-            if not profile.knows(name):
-                message = f"no profile and no recorded event of this logsource knows the field {name!r}"
-                draft.report.warning(("detection",), message, profile.suggestion(name))
-
-
-def fields_of(node: Node) -> set[str]:
-    """The names of the fields that a node reads."""
-    match node:
-        case Atom():
-            return {node.path.name} if node.path else set()
-        case Pair():
-            return {node.path.name, node.other.name}
-        case All(children) | AnyOf(children):
-            return {name for child in children for name in fields_of(child)}
-        case Not(child):
-            return fields_of(child)
+    for name in sorted(rule.fields()):
+        if not profile.knows(name):
+            message = f"no profile and no recorded event of this logsource knows the field {name!r}"
+            draft.report.warning(("detection",), message, profile.suggestion(name))
+    for name in sorted(texts_of(rule.matches)):
+        if profile.holds_fields(name):
+            message = f"{name!r} is an object as delivered, and no text fits an object: this never matches"
+            draft.report.warning(("detection",), message, f"name a field inside, as {name}.…")

@@ -26,9 +26,9 @@ from sigma.types import (
     TimestampPart,
 )
 
-from pipeline.rules.detection import ExactNumber
+from pipeline.rules.detection import ExactNumber, MemberOf
 from pipeline.rules.networks import inside
-from pipeline.rules.nodes import Atom, Node, Not, Pair, Test
+from pipeline.rules.nodes import Atom, Member, Node, Not, Pair, Test
 from pipeline.rules.problems import RulesError
 from pipeline.rules.regex import searcher
 from pipeline.rules.specs import Compare, Network, Null, Number, Pattern, Text, Texts, There, TimePart
@@ -71,6 +71,8 @@ class Target:
 def node_of(value: SigmaType, target: Target) -> Node:
     """The node for one value. Raises RulesError for what has no meaning here."""
     match value:
+        case MemberOf():
+            return _member(value, target)
         case SigmaString():
             return _text(value, target)
         case SigmaTimestampPart():
@@ -95,6 +97,12 @@ def node_of(value: SigmaType, target: Target) -> Node:
         case SigmaFieldReference():
             return _field(value, target)
     raise RulesError(f"{type(value).__name__} has no meaning here")
+
+
+def _member(value: MemberOf, target: Target) -> Node:
+    if target.path is None:
+        raise RulesError(f"a keyword cannot be a member of the set {value.set_name!r}: name a field")
+    return Member(target.path, value.set_name)
 
 
 def _text(value: SigmaString, target: Target) -> Node:

@@ -7,7 +7,7 @@ from typing import Final
 
 from pipeline.rules.annex import control_ids, control_of_tag
 from pipeline.rules.assemble import Draft, Sources, assemble
-from pipeline.rules.keys import LATER, OURS, SIGMA, Keys, check_keys, parse_keys
+from pipeline.rules.keys import OURS, SIGMA, Keys, check_keys, parse_keys
 from pipeline.rules.logsource import LATER_KINDS, LogSource
 from pipeline.rules.metadata import check_metadata, text_field
 from pipeline.rules.overlay import Entry, Facts
@@ -65,15 +65,16 @@ def _logsource(data: Mapping[str, object], report: Report) -> LogSource | None:
 def _alone(draft: Draft, seed: str) -> Rule | None:
     """A rule that speaks for itself: ours by its keys, or a rule of others with tags or without."""
     data, report = draft.data, draft.report
-    own = any(key in data for key in (*OURS, *LATER, "tests"))
-    if not _check_own_keys(data, report, own):
-        return None
+    own = any(key in data for key in (*OURS, "tests"))
+    report.foreign = not own  # what others wrote is left out where it cannot be used, and nobody here has to repair it
+    _check_own_keys(data, report, own)
     check_metadata(data, report, own=own)
-    keys = parse_keys(data, report, overlay=False) if own else Keys()
+    kind = draft.source.kind
+    keys = parse_keys(data, report, overlay=False, kind=kind) if own else Keys()
     controls = _tagged(draft.tags, report, own)
     if own:
-        check_keys(keys, controls, "until" in data, report, overlay=False)
-    if not _check_kind(draft, keys, data, report):
+        check_keys(keys, controls, "until" in data, report, overlay=False, kind=kind)
+    if not _check_kind(draft, data, report):
         return None
     return assemble(draft, seed, keys, controls, data if own else {}, report, own=own)
 
@@ -88,55 +89,40 @@ def _overlaid(draft: Draft, seed: str, path: str, overlaid: Overlaid) -> Rule | 
         return assemble(draft, seed, Keys(), (), {}, draft.report, own=False)
     used.add(entry.index)
     report = said.below(("map", entry.index))
-    if not _check_entry(entry, report):
-        return None
-    keys = parse_keys(entry.keys, report, overlay=True)
+    _check_entry(entry, report)
+    kind = draft.source.kind
+    keys = parse_keys(entry.keys, report, overlay=True, kind=kind)
     controls = _named(entry.keys.get("controls"), report)
-    check_keys(keys, controls, "until" in entry.keys, report, overlay=True)
-    if not _check_kind(draft, keys, entry.keys, report):
+    check_keys(keys, controls, "until" in entry.keys, report, overlay=True, kind=kind)
+    if not _check_kind(draft, entry.keys, report):
         return None
     return assemble(draft, seed, keys, controls, entry.keys, report, own=False)
 
 
-def _check_kind(draft: Draft, keys: Keys, said: Mapping[str, object], report: Report) -> bool:
-    """Over observations a mapping is evidence for now; tickets and findings of others need a population, or all are meant."""
+def _check_kind(draft: Draft, said: Mapping[str, object], report: Report) -> bool:
+    """Tickets and findings of others need a population, or all are meant."""
     kind = draft.source.kind
-    if kind == "log":
-        return True
-    if keys.finding != "evidence":
-        report.error(("finding",), f"a mapping over a {kind} logsource is evidence only: judging it is not supported yet")
-        return False
     if kind in ("ticket", "finding") and "population" not in said:
         report.error(("population",), f"a mapping over a {kind} logsource says which of them it judges: add population")
         return False
     return True
 
 
-def _check_own_keys(data: Mapping[str, object], report: Report, own: bool) -> bool:
-    """Reports unknown keys and keys of later kinds; False when the rule must not be used."""
-    usable = True
+def _check_own_keys(data: Mapping[str, object], report: Report, own: bool) -> None:
+    """Reports unknown keys."""
     valid = (*SIGMA, *OURS, "tests")
     for key in data:
-        if key in LATER:
-            report.error((key,), f"the key {key!r} is not supported yet")
-            usable = False
-        elif key not in valid and own:
+        if key not in valid and own:
             report.error((key,), f"unknown key {key!r}", nearest(key, valid))
         elif key not in valid and (hint := nearest(key, OURS, cutoff=0.8)):
             report.warning((key,), f"unknown key {key!r}", hint)
-    return usable
 
 
-def _check_entry(entry: Entry, report: Report) -> bool:
-    usable = True
+def _check_entry(entry: Entry, report: Report) -> None:
     valid = ("where", "controls", *OURS)
     for key in entry.keys:
-        if key in LATER:
-            report.error((key,), f"the key {key!r} is not supported yet")
-            usable = False
-        elif key not in valid:
+        if key not in valid:
             report.error((key,), f"unknown key {key!r} in an overlay's entry", nearest(key, valid))
-    return usable
 
 
 def _tagged(tags: tuple[str, ...], report: Report, own: bool) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipeline.rules.nodes import All, AnyOf, Atom, Node, Not, Pair
+from pipeline.rules.nodes import All, AnyOf, Atom, Member, Node, Not, Pair
 from pipeline.rules.specs import Spec
 from pipeline.rules.view import FieldPath
 
@@ -47,7 +47,7 @@ def form_of(node: Node, holds: bool = True) -> Form:
     match node:
         case Atom(path=path, spec=spec) if spec is not None:
             return Form((frozenset((Literal(path, frozenset((spec,)), holds),)),))
-        case Atom() | Pair():
+        case Atom() | Pair() | Member():
             return UNKNOWN
         case Not(child):
             return form_of(child, not holds)

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -29,6 +29,7 @@ _TEXT_MODIFIERS: Final = frozenset(
 )
 """With one of these a number in a rule means its digits."""
 
+_BESIDE_SETS: Final = frozenset({"all", "neq"})
 _PLACEHOLDER: Final = re.compile(r"%([^%\\]+)%")
 
 
@@ -53,12 +54,26 @@ class ExactNumber(SigmaNumber):
         self.number = value if isinstance(value, int) else float(value)
 
 
+class MemberOf(SigmaString):
+    """A placeholder that stands for whoever is in a set when the event is judged."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("")
+        self.set_name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What the names in a detection stand for: the organisation's lists, and how a logsource's profile renames fields."""
+    """What the names in a detection stand for: the organisation's lists, how a logsource's profile renames fields, the sets."""
 
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rename: Callable[[str], str] = str
+    sets: Collection[str] = ()
+
+    def beside(self, own: Collection[str]) -> Names:
+        """These names, with some that are the rule's own and are never renamed."""
+        rename = self.rename
+        return replace(self, rename=lambda name: name if name in own else rename(name)) if own else self
 
 
 def build_selection(raw: object, names: Names, place: Place) -> SigmaDetection:
@@ -100,11 +115,13 @@ def _apply(name: str | None, modifiers: list[str], raw: list[Any], names: Names,
     if "expand" in modifiers:
         modifiers = [modifier for modifier in modifiers if modifier != "expand"]
         raw = [filled for element in raw for filled in _filled(element, names, regex, place)]
+        if any(isinstance(element, MemberOf) for element in raw) and not _BESIDE_SETS.issuperset(modifiers):
+            raise DetectionError("a set's members are whole values: beside expand only all and neq may stand", place)
         if len(raw) > MAX_EXPANDED:
             raise DetectionError(f"the placeholders stand for more than {MAX_EXPANDED} values", place)
     chain, modifiers = split(modifiers)
     as_text = bool(chain) or not _TEXT_MODIFIERS.isdisjoint(modifiers)
-    values = [_value(element, regex, as_text) for element in raw]
+    values = [element if isinstance(element, MemberOf) else _value(element, regex, as_text) for element in raw]
     if chain:
         values = [encoded(element, chain) if isinstance(element, SigmaString) else element for element in values]
     if "fieldref" in modifiers:
@@ -136,12 +153,17 @@ def _filled(raw: object, names: Names, regex: bool, place: Place) -> list[object
     """`raw` with each %name% replaced by each member of its list: literal in a regular expression, else `*` and `?` count."""
     if not isinstance(raw, str) or isinstance(raw, Real):
         return [raw]
+    whole = _PLACEHOLDER.fullmatch(raw)
+    if whole is not None and whole[1] in names.sets:
+        return [MemberOf(whole[1])]
     pieces = _PLACEHOLDER.split(raw)  # text, name, text, name, … text
     choices: list[tuple[str, ...]] = []
     for index, piece in enumerate(pieces):
         if index % 2 == 0:
             choices.append((piece,))
             continue
+        if piece in names.sets:
+            raise DetectionError(f"the members of the set {piece!r} are whole values, never part of a text", place)
         members = names.lists.get(piece, ())
         if not members:
             raise EmptyListError(f"the list {piece!r} is empty", place, _list_hint(piece, names))
@@ -155,7 +177,10 @@ def _filled(raw: object, names: Names, regex: bool, place: Place) -> list[object
 
 
 def _list_hint(name: str, names: Names) -> str:
-    return nearest(name, names.lists) or f"fill in mappings.lists.{name} in the settings; until then this mapping never matches"
+    return (
+        nearest(name, [*names.lists, *names.sets])
+        or f"fill in mappings.lists.{name} in the settings; until then this mapping never matches"
+    )
 
 
 def _said(error: Exception) -> str:

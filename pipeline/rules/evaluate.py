@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from pipeline.rules.nodes import All, AnyOf, Atom, Node, Not, Pair
+from pipeline.rules.nodes import All, AnyOf, Atom, Member, Node, Not, Pair
+from pipeline.rules.problems import RulesError
 from pipeline.rules.values import printable, text_of
 from pipeline.rules.view import EMPTY, MISSING, FieldPath, View
 
 Closure = Callable[[View], bool]
 Teller = Callable[[View], list[str]]
+
+FAILURES: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, RulesError, TypeError, ValueError)
+"""What evaluating a rule may raise; all else is a defect of the process, not of the rule."""
 
 _MAX_ATOMS: Final = 12
 
@@ -22,6 +26,8 @@ def closure(node: Node) -> Closure:
             return _atom(node)
         case Pair(path, other, fits):
             return lambda view: any(fits(a, b) for a in view.values(path) for b in view.values(other))
+        case Member(path, name):
+            return lambda view: any(view.has(name, value) for value in view.values(path))
         case All(children):
             return _every([closure(child) for child in children])
         case AnyOf(children):
@@ -103,6 +109,8 @@ def _teller(node: Node, holds: bool) -> Teller:
             return lambda view: next((tell(view) for fits, tell in deciding if fits(view) == holds), [])
         case Atom():
             return _fitting(node) if holds else _failing(node.path, node.want)
+        case Member(path, name):
+            return _belonging(path, name, node.want) if holds else _failing(path, node.want)
         case Pair(path, _, _, want):
             name, like = printable(path.name), "like" if holds else "unlike"
             return lambda view: [f"{_shown(name, view.values(path)[0])}, {like} {want}"]
@@ -116,6 +124,13 @@ def _fitting(node: Atom) -> Teller:
         ]
     name = printable(path.name)
     return lambda view: [_shown(name, next(value for value in view.values(path) if test(value)))]
+
+
+def _belonging(path: FieldPath, set_name: str, want: str) -> Teller:
+    name = printable(path.name)
+    return lambda view: [
+        f"{_shown(name, next(value for value in view.values(path) if view.has(set_name, value)))}, {printable(want)}"
+    ]
 
 
 def _failing(path: FieldPath | None, want: str) -> Teller:

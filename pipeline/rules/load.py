@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.rules.annex import Control, parse_annex
 from pipeline.rules.assemble import Sources
@@ -14,6 +14,7 @@ from pipeline.rules.problems import Problem, RulesError
 from pipeline.rules.profiles import Profile, parse_profile
 from pipeline.rules.report import Report
 from pipeline.rules.rule import Rule
+from pipeline.rules.set_file import build_set, set_name
 from pipeline.rules.yamldoc import Document, YamlError, read_documents
 
 
@@ -25,13 +26,19 @@ class Loaded:
     controls: tuple[Control, ...]
     profiles: tuple[Profile, ...]
     problems: tuple[Problem, ...]
+    sets: tuple[Rule, ...] = ()
 
 
 def load(mapping_set: MappingSet) -> Loaded:
     """Reads every text of the set. Never raises for what a text holds."""
     loader = _Loader(mapping_set)
-    for path, text in sorted(mapping_set.files.items()):
-        loader.plain_file(path, text)
+    files = sorted(mapping_set.files.items())
+    for path, text in files:
+        if name := set_name(path):
+            loader.set_file(path, text, name)
+    for path, text in files:
+        if not set_name(path):
+            loader.plain_file(path, text)
     for path, text in sorted(mapping_set.overlays.items()):
         loader.overlay(path, text, mapping_set.overlay_rules.get(path, {}))
     return loader.loaded()
@@ -48,20 +55,31 @@ class _Loader:
         # The organisation's profiles come before the product's: the first that fits a logsource is used.
         texts = sorted(mapping_set.profiles.items(), key=lambda item: (item[0].startswith("control_mappings/"), item[0]))
         profiles = [profile for path, text in texts for profile in self._profiles(path, text)]
+        self._sets: dict[str, Rule] = {}
         self._sources = Sources(dict(mapping_set.lists), tuple(profiles))
 
     def loaded(self) -> Loaded:
         problems = sorted({problem for report in self._reports for problem in report.problems})
-        return Loaded(tuple(self._rules.values()), self._controls, self._sources.profiles, tuple(problems))
+        return Loaded(
+            tuple(self._rules.values()), self._controls, self._sources.profiles, tuple(problems), tuple(self._sets.values())
+        )
 
     def plain_file(self, path: str, text: str) -> None:
         """A file of rules, ours or of others, that speaks for itself."""
         for index, document in enumerate(self._documents(path, text, foreign=False)):
             report = self._report(path, document)
-            if "sets" in path.split("/")[:-1]:
-                report.error((), "sets (tables whose members come from events) are not supported yet")
-                continue
             self._keep(build_rule(document, f"{path}#{index}", path, report, self._sources), report)
+
+    def set_file(self, path: str, text: str, name: str) -> None:
+        """A file of `sets`."""
+        for document in self._documents(path, text, foreign=False):
+            report = self._report(path, document)
+            rule = build_set(document, name, report, self._sources)
+            if name in self._sets:
+                report.error((), f"the set {name!r} is defined by {self._sets[name].record.path} too; this one is left out")
+            elif rule is not None:
+                self._sets[name] = rule
+                self._sources = replace(self._sources, sets={**self._sources.sets, name: rule.record.digest})
 
     def overlay(self, path: str, text: str, rules: Mapping[str, str]) -> None:
         """An overlay and the rules of others that it names."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from pipeline.rules.judging import CompiledSet
+from pipeline.rules.members import Sets
 from pipeline.rules.values import PayloadError, decode_payload
 from pipeline.rules.view import View
 from store.records import Event, Judgement
@@ -13,7 +12,7 @@ from store.records import Event, Judgement
 class PlainRuleSet(CompiledSet):
     """A set that judges by one closure per rule: slow, and plain to see right."""
 
-    def judge(self, event: Event, sets: Mapping[str, object] | None = None) -> tuple[Judgement, ...]:  # noqa: ARG002
+    def judge(self, event: Event, sets: Sets | None = None) -> tuple[Judgement, ...]:
         """See CompiledSet."""
         judges = [self._judges[index] for index in self._reached(event.type)]
         if not judges:
@@ -22,5 +21,5 @@ class PlainRuleSet(CompiledSet):
             view = View(decode_payload(event.payload))
         except PayloadError as error:
             return tuple(judge.unreadable(event, error) for judge in judges)
-        said = (judge.says(event, view) for judge in judges)
+        said = (judge.says(event, view, sets) for judge in judges)
         return tuple(judgement for judgement in said if judgement is not None)

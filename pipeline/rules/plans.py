@@ -7,9 +7,12 @@ from typing import Protocol
 
 from pipeline.rules.classify import Classifier, gather
 from pipeline.rules.clauses import UNKNOWN, Form, form_of, product, union
-from pipeline.rules.judging import FAILURES, Judge
+from pipeline.rules.evaluate import FAILURES
+from pipeline.rules.judging import Judge
+from pipeline.rules.members import Sets
 from pipeline.rules.nodes import Node
 from pipeline.rules.rule import Rule
+from pipeline.rules.unread import UNREAD
 from pipeline.rules.values import PayloadError, decode_payload
 from pipeline.rules.view import View
 from store.records import Event, Judgement
@@ -18,7 +21,7 @@ from store.records import Event, Judgement
 class Plan(Protocol):
     """The rules that judge one type of event."""
 
-    def judge(self, event: Event) -> tuple[Judgement, ...]:
+    def judge(self, event: Event, sets: Sets | None = None) -> tuple[Judgement, ...]:
         """What they say of an event of this type, in their order. Never raises."""
         ...
 
@@ -35,7 +38,7 @@ class _Log:
         self._judges = tuple(judges)
         self._bits = Classifier([_speaks(judge.rule) for judge in judges], _nodes(judges))
 
-    def judge(self, event: Event) -> tuple[Judgement, ...]:
+    def judge(self, event: Event, sets: Sets | None = None) -> tuple[Judgement, ...]:
         judges = self._judges
         try:
             live, view = self._bits.alive(event.payload)
@@ -45,8 +48,8 @@ class _Log:
         except PayloadError as error:
             return tuple(judge.unreadable(event, error) for judge in judges)
         except FAILURES:  # a value that some test cannot stand: each rule says so for itself
-            return _all_say(judges, event)
-        said = [judge.says(event, view) for judge in chosen]
+            return _all_say(judges, event, sets)
+        said = [judge.says(event, view, sets) for judge in chosen]
         return tuple([judgement for judgement in said if judgement is not None])
 
 
@@ -61,28 +64,33 @@ class _Observed:
         places = iter(range(len(forms), len(forms) + len(inside)))
         self._inside = [(None, True) if form is None else (next(places), form.exact) for form in inside]
 
-    def judge(self, event: Event) -> tuple[Judgement, ...]:
+    def judge(self, event: Event, sets: Sets | None = None) -> tuple[Judgement, ...]:
         judges = self._judges
         try:
             view = View(decode_payload(event.payload))
         except PayloadError as error:
             return tuple(judge.unreadable(event, error) for judge in judges)
+        if UNREAD in view.payload:
+            return _say(judges, event, view, sets)
         try:
             alive = frozenset(self._bits.owners(self._bits.alive_in(view)))
         except FAILURES:
-            return _all_say(judges, event)
+            return _all_say(judges, event, sets)
         said: list[Judgement | None] = []
         for place, (judge, (inside, exact)) in enumerate(zip(judges, self._inside, strict=True)):
             if place in alive:
-                said.append(judge.says(event, view))
+                said.append(judge.says(event, view, sets))
             elif inside is None or inside in alive:
-                said.append(judge.no_match(event) if exact else judge.says(event, view))
+                said.append(judge.no_match(event) if exact else judge.says(event, view, sets))
         return tuple([judgement for judgement in said if judgement is not None])
 
 
-def _all_say(judges: Sequence[Judge], event: Event) -> tuple[Judgement, ...]:
-    view = View(decode_payload(event.payload))
-    said = (judge.says(event, view) for judge in judges)
+def _all_say(judges: Sequence[Judge], event: Event, sets: Sets | None) -> tuple[Judgement, ...]:
+    return _say(judges, event, View(decode_payload(event.payload)), sets)
+
+
+def _say(judges: Sequence[Judge], event: Event, view: View, sets: Sets | None) -> tuple[Judgement, ...]:
+    said = (judge.says(event, view, sets) for judge in judges)
     return tuple(judgement for judgement in said if judgement is not None)
 
 
@@ -103,7 +111,9 @@ def _speaks(rule: Rule) -> Form:
     """When the rule matches or closes."""
     if _plain_only(rule):
         return UNKNOWN
-    either = union([form_of(node) for node in (rule.matches, rule.until) if node is not None])
+    # An element's own fields and derived numbers are not the event's: what they must be is left to the plain evaluator.
+    matches = rule.matches if rule.inner is None else rule.inner.gate(rule.matches)
+    either = union([form_of(node) for node in (matches, rule.until) if node is not None])
     return product([form_of(rule.population), either]) if rule.population is not None else either
 
 

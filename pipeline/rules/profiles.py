@@ -45,6 +45,10 @@ class Profile:
             return True
         return any(name == known or _below(name, known) or known.startswith(f"{name}.") for known in self.fields)
 
+    def holds_fields(self, name: str) -> bool:
+        """True when `name` is known to hold other fields, and so is no text."""
+        return name not in self.fields and any(known.startswith(f"{name}.") for known in self.fields)
+
     def suggestion(self, name: str) -> str:
         """A hint that names the nearest known field."""
         whole = [known for known in self.fields if not known.endswith(".*")]

@@ -18,6 +18,10 @@ MAX_TOTAL: Final = 64_000_000
 _SUFFIXES: Final = (".yml", ".yaml")
 _ANNEX: Final = "annex_a.yaml"
 _PROFILES: Final = "profiles"
+ATTESTATIONS: Final = "attestations.yaml"
+EDITIONS: Final = "editions"
+SAMPLES: Final = "samples"
+_CATALOGUES: Final = ("frameworks", EDITIONS, SAMPLES)
 
 
 def builtin_mappings() -> Path:
@@ -39,6 +43,37 @@ def read_set(paths: Sequence[Path], lists: Mapping[str, Sequence[str]] | None = 
     return reading.finish(lists or {})
 
 
+def catalogue_texts(paths: Sequence[Path]) -> dict[str, str]:
+    """Texts of attestations.yaml, frameworks/ and editions/ below `paths` by FOLDER/PLACE, the product's own first.
+
+    Raises RulesError for what cannot be read.
+    """
+    return {name: text for name, text in _beside(paths).items() if name.split("/")[1] != SAMPLES}
+
+
+def sample_texts(paths: Sequence[Path]) -> dict[str, str]:
+    """Texts of samples/ below `paths` by FOLDER/PLACE, the product's own first. Raises RulesError for what cannot be read."""
+    return {name: text for name, text in _beside(paths).items() if name.split("/")[1] == SAMPLES}
+
+
+def _beside(paths: Sequence[Path]) -> dict[str, str]:
+    reading = _Reading()
+    builtin = builtin_mappings()
+    for path in [builtin, *(path for path in paths if path.resolve() != builtin)]:
+        reading.add_catalogues(path)
+    return reading.catalogues
+
+
+def builtin_annex() -> str:
+    """The text of our own catalogue of controls."""
+    return (builtin_mappings() / _ANNEX).read_text(encoding="utf-8")
+
+
+def _is_catalogue(below: str) -> bool:
+    """True of what lies beside the mappings and is none."""
+    return below == ATTESTATIONS or below.partition("/")[0] in _CATALOGUES
+
+
 class _Reading:
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
@@ -46,10 +81,13 @@ class _Reading:
         self._annex: str | None = None
         self._profiles: dict[str, str] = {}
         self._total = 0
+        self.catalogues: dict[str, str] = {}
 
     def add(self, path: Path) -> None:
         label = self._label(path)
         for file, below in _files(path):
+            if _is_catalogue(below):
+                continue  # decides no judgement: catalogue_texts reads it
             name = f"{label}/{below}" if below else label
             text = self._read(file)
             if below == _ANNEX:
@@ -61,6 +99,13 @@ class _Reading:
             else:
                 self._texts[name], self._places[name] = text, file
 
+    def add_catalogues(self, path: Path) -> None:
+        """What a folder holds beside mappings; a single file holds none."""
+        label = self._label(path)
+        for file, below in _files(path):
+            if _is_catalogue(below):
+                self.catalogues[f"{label}/{below}"] = self._read(file)
+
     def add_builtin_profiles(self) -> None:
         """The product's own profiles, if its folder was not among the paths."""
         builtin = builtin_mappings()
@@ -69,7 +114,7 @@ class _Reading:
 
     def _label(self, path: Path) -> str:
         label, number = path.resolve().name or "mappings", 1
-        taken = {name.partition("/")[0] for name in [*self._texts, *self._profiles]}
+        taken = {name.partition("/")[0] for name in [*self._texts, *self._profiles, *self.catalogues]}
         while (unique := label if number == 1 else f"{label}~{number}") in taken:
             number += 1
         return unique

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from pipeline.rules.annex import Control
 from pipeline.rules.judging import MAX_TYPES, CompiledSet
+from pipeline.rules.members import Sets
 from pipeline.rules.plans import Plan, plan_for
 from pipeline.rules.problems import Problem
 from pipeline.rules.rule import Rule
@@ -22,19 +22,24 @@ class RuleSet(CompiledSet):
     """
 
     def __init__(
-        self, digest: str, rules: tuple[Rule, ...], controls: tuple[Control, ...], problems: tuple[Problem, ...]
+        self,
+        digest: str,
+        rules: tuple[Rule, ...],
+        controls: tuple[Control, ...],
+        problems: tuple[Problem, ...],
+        sets: tuple[Rule, ...] = (),
     ) -> None:
-        super().__init__(digest, rules, controls, problems)
+        super().__init__(digest, rules, controls, problems, sets)
         self._by_type: dict[str, Plan | None] = {}
         self._plans: dict[tuple[bool, tuple[int, ...]], Plan] = {}
 
-    def judge(self, event: Event, sets: Mapping[str, object] | None = None) -> tuple[Judgement, ...]:  # noqa: ARG002
+    def judge(self, event: Event, sets: Sets | None = None) -> tuple[Judgement, ...]:
         """See CompiledSet."""
         try:
             plan = self._by_type[event.type]
         except KeyError:
             plan = self._plan(event)
-        return () if plan is None else plan.judge(event)
+        return () if plan is None else plan.judge(event, sets)
 
     def _plan(self, event: Event) -> Plan | None:
         """The plan of an event's type. Types that the same rules judge share one."""

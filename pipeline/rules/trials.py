@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from pipeline.rules.members import always
 from pipeline.rules.rule import Expected, Rule
 from pipeline.rules.ruleset import RuleSet
 from pipeline.rules.values import Real
@@ -46,8 +47,8 @@ def _of_rule(rule: Rule) -> list[TrialResult]:
     event_type = rule.record.types[0].replace("*", "any")
     results: list[TrialResult] = []
     for case in rule.tests:
-        event = Event("test", case.name, event_type, 0, msgspec.json.encode(_payload(case.event)), account=_ACCOUNT)
-        said = alone.judge(event)
+        event = Event("test", case.name, event_type, case.time or 0, msgspec.json.encode(_payload(case.event)), account=_ACCOUNT)
+        said = alone.judge(event, always(dict.fromkeys(rule.sets(), ()) | dict(case.sets)))
         verdict, reason = (said[0].verdict, said[0].reason) if said else (None, "")
         record = rule.record
         results.append(TrialResult(record.id, record.path, case.line, case.name, case.expected, verdict, reason))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final, NoReturn
 
@@ -15,6 +15,7 @@ from pipeline.rules.problems import RulesError
 MAX_SHOWN: Final = 120
 """Characters of a value that a reason shows."""
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _INT_DIGITS: Final = 4000
 _NUMBER: Final = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _INSTANT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}.*)?", re.DOTALL)
@@ -130,6 +131,11 @@ def instant_of(value: object) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return None
+
+
+def micros(time: datetime) -> int:
+    """Microseconds since 1970."""
+    return (time - _EPOCH) // timedelta(microseconds=1)
 
 
 def printable(text: str, limit: int = MAX_SHOWN) -> str:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from pipeline.rules.members import Members
+
 
 class Gap(Enum):
     """What stands where there is no value."""
@@ -21,6 +23,7 @@ class Gap(Enum):
 
 MISSING: Final = Gap.MISSING
 EMPTY: Final = Gap.EMPTY
+_NO_SETS: Final = Members(None, 0)
 _ABSENT: Final[tuple[object, ...]] = (MISSING,)
 
 
@@ -40,10 +43,11 @@ class FieldPath:
 class View:
     """One payload with what has been read of it so far. Not shared between threads."""
 
-    __slots__ = ("_leaves", "_memo", "payload")
+    __slots__ = ("_leaves", "_memo", "members", "payload")
 
-    def __init__(self, payload: dict[str, object]) -> None:
+    def __init__(self, payload: dict[str, object], members: Members | None = None) -> None:
         self.payload = payload
+        self.members = members
         self._memo: dict[str, Sequence[object]] = {}
         self._leaves: list[object] | None = None
 
@@ -51,8 +55,16 @@ class View:
         """What is at `path`, list elements one by one: at least one of scalar, None, object, MISSING, EMPTY."""
         found = self._memo.get(path.name)
         if found is None:
-            found = self._memo[path.name] = _read(self.payload, path.parts)
+            found = self._memo[path.name] = values_at(self.payload, path.parts)
         return found
+
+    def has(self, set_name: str, value: object) -> bool:
+        """Is `value` a member of the set? Raises SetsError where the set was not read."""
+        return (self.members or _NO_SETS).has(set_name, value)
+
+    def raw(self, path: FieldPath) -> Sequence[object]:
+        """The nodes at `path`, a list there as it is: at least one (MISSING where there is none)."""
+        return raw_at(self.payload, path.parts)
 
     def leaves(self) -> list[object]:
         """Every scalar in the payload, in document order (nulls are none)."""
@@ -62,11 +74,12 @@ class View:
         return self._leaves
 
 
-def _read(payload: dict[str, object], parts: tuple[str, ...]) -> Sequence[object]:
-    current: object = payload
+def values_at(node: object, parts: tuple[str, ...]) -> Sequence[object]:
+    """What is at a path below a node that is no list, as `View.values` gives it."""
+    current = node
     for part in parts:
         if type(current) is not dict or part not in current:
-            return _find(payload, parts, 0)
+            return _find(node, parts, 0)
         current = current[part]
     return elements(current) if isinstance(current, list) else (current,)
 
@@ -87,6 +100,28 @@ def _find(node: object, parts: tuple[str, ...], at: int) -> Sequence[object]:
             if any(value is not MISSING for value in found):
                 return found
     return _ABSENT
+
+
+def raw_at(node: object, parts: tuple[str, ...], at: int = 0) -> Sequence[object]:
+    """What is below a node at the path from its part `at` on, a list at its end left whole."""
+    if at == len(parts):
+        return (node,)
+    if isinstance(node, list):
+        return [value for element in _flat(node, MISSING) for value in raw_at(element, parts, at)]
+    if not isinstance(node, dict):
+        return _ABSENT
+    for end in range(at + 1, len(parts) + 1):
+        key = parts[at] if end == at + 1 else ".".join(parts[at:end])
+        if key in node:
+            found = raw_at(node[key], parts, end)
+            if any(value is not MISSING for value in found):
+                return found
+    return _ABSENT
+
+
+def length(values: list[object]) -> int:
+    """How many elements a list has, those of lists in it too."""
+    return sum(1 for value in _flat(values, EMPTY) if value is not EMPTY)
 
 
 def elements(values: list[object]) -> Sequence[object]:

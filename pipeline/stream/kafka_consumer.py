@@ -36,10 +36,12 @@ CHECK: Final = 5.0
 STEP: Final = 0.5
 """Seconds that one call of the library waits at most."""
 JOIN_STEP: Final = 0.05
-FETCH: Final = 16 * 1024 * 1024
-"""Bytes of one answer, where no single record is larger."""
-RECORDS: Final = 500
+FETCH: Final = 4 * 1024 * 1024
+"""Bytes of one answer, where no single record is larger: some hundred packs. The library holds two."""
+RECORDS: Final = 100
 """Records that are taken over from the library at a time."""
+WAITING: Final = 1024 * 1024
+"""Bytes that are taken over to make a batch fuller: about as many packs as one takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ class GroupConsumer:
         self._held: dict[int, _Held] = {}
         self._queues: dict[int, deque[Any]] = {}
         """What was read and not handed out, by partition: records of the library's, gaps, and positions that were passed."""
+        self._unclaimed: set[int] = set()
+        """What is ours as the group says, and not yet as the store does."""
         self._turn = 0
         self._closed = False
         self._broken: StreamError | None = None
@@ -108,7 +112,7 @@ class GroupConsumer:
         until = time.monotonic() + timeout
         while True:
             self._settle()
-            while self._queues and self._fetched() < limit and self._fetch(0.0):
+            while self._queues and self._few(limit) and self._fetch(0.0):
                 pass  # what is here already makes a fuller batch
             polled = self._take(limit)
             if polled.advances:
@@ -154,14 +158,18 @@ class GroupConsumer:
             time.sleep(0.005)
 
     def _settle(self) -> None:
-        """Release what went, claim what came."""
+        """Release what went, claim what came. What could not be claimed is claimed the next time."""
         gone, come = self._members.changes()
-        for partition in sorted(gone & self._held.keys()):
+        went = sorted(gone & self._held.keys())
+        for partition in went:
             del self._held[partition]
             self._queues.pop(partition, None)
+        self._unclaimed = (self._unclaimed - gone) | come
+        for partition in went:
             self._release(partition)
-        for partition in sorted(come):
+        for partition in sorted(self._unclaimed):
             self._begin(partition)
+            self._unclaimed.discard(partition)
 
     def _begin(self, partition: int) -> None:
         """Claim a partition and read on from the position given."""
@@ -217,8 +225,10 @@ class GroupConsumer:
         last = queue[-1]
         return last if isinstance(last, int) else last.end if isinstance(last, Gap) else int(last.offset) + 1
 
-    def _fetched(self) -> int:
-        return sum(map(len, self._queues.values()))
+    def _few(self, limit: int) -> bool:
+        """Whether what waits makes no full batch yet: neither in records nor in bytes."""
+        waiting = [found for queue in self._queues.values() for found in queue]
+        return len(waiting) < limit and sum(len(getattr(found, "value", None) or b"") for found in waiting) < WAITING
 
     def _fetch(self, seconds: float) -> bool:
         """Let the library work, and take over what it has; was there something? Raises StreamError where nobody answers."""
@@ -244,7 +254,10 @@ class GroupConsumer:
         if self._members.joined:
             self._outside = now
         elif now - self._outside > LOCKED_OUT:
-            raise StreamError(f"{self._cluster.text} does not let this worker into the group {self._cluster.options.group}")
+            self._check()  # who does not answer lets nobody in either
+            group = self._cluster.options.group
+            self._broken = StreamError(f"{self._cluster.text} does not let this worker into the group {group}")
+            raise self._broken
         if now - self._heard > CHECK and not self._queues:
             self._check()
         return bool(found)
@@ -269,7 +282,7 @@ class GroupConsumer:
         waits: set[int] = set()
         tps = [self._tp(partition) for partition in self._held]
         if not tps:
-            self._consumer.partitions_for_topic(self._cluster.topic)
+            self._ask()
             return waits
         for tp, end in self._consumer.end_offsets(tps, timeout_ms=int(ANSWER * 1000)).items():
             at = self._consumer.position(tp, timeout_ms=1) if self._members.has(tp.partition) else None
@@ -278,6 +291,16 @@ class GroupConsumer:
             if at == end and at > self._reached(tp.partition):
                 self._queue(tp.partition, [at])  # only marks of transactions are between
         return waits
+
+    def _ask(self) -> None:
+        """Ask the cluster anything. Raises StreamError or an error of the library's where nobody answers."""
+        asked, until = self._metadata.request_update(), time.monotonic() + ANSWER
+        while not asked.is_done:
+            if time.monotonic() > until:
+                raise self._cluster.silent()
+            time.sleep(0.005)
+        if asked.exception is not None:
+            raise asked.exception
 
     def _same_topic(self) -> None:
         found = self._metadata.topic_id(self._cluster.topic)

@@ -40,7 +40,9 @@ def ensure_topic(cluster: Cluster) -> TopicInfo:
                 _create(admin, cluster)
                 found = _described(admin, cluster)
             if found is None:
-                raise StreamError(f"{cluster.text}: topic {cluster.topic} was made, and is not there")
+                raise StreamUnreachable(
+                    f"{cluster.text}: topic {cluster.topic} was made, and is not there yet; nothing is lost, it is tried again"
+                )
             if not made:
                 _warn(cluster, _settings(admin, cluster))
             place, topic_id = admin.describe_cluster()["cluster_id"], str(found.get("topic_id") or "")

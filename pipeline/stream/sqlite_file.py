@@ -23,6 +23,8 @@ from store.errors import StoreError
 from store.sqlite_driver import make_engine, reading, writing
 
 FORMAT: Final = 1
+_CACHE: Final = 4_000
+"""KiB: what is read is read once, and what is written lies together at the end."""
 MAX_PARTITIONS: Final = 256
 
 _METADATA: Final = MetaData()
@@ -59,7 +61,7 @@ class StreamFile:
         self.identity = ""
         self._closed = False
         with self._errors():
-            self._engine = make_engine(path)
+            self._engine = make_engine(path, cache=_CACHE)
             try:
                 with writing(self._engine) as connection:
                     self._prepare(connection)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 
-from alerts.base import Alert
+from alerts.base import Action, Alert
 from alerts.deliver import Deliverer
+from alerts.outgoing import Limits
+from alerts.registry import read_routes
 from alerts.routes import Filters, Route
 from store import schema
+from store.engine import open_engine
 from store.open import open_store
 from store.records import DAY, MINUTE, MappingRecord
 from store.sql import upsert
@@ -40,12 +44,14 @@ class World:
     def pass_(self, minutes: float) -> None:
         self.now += int(minutes * MINUTE)
 
-    def mapping(self, id_: str, title: str = "", level: str = "high", controls: Sequence[str] = ("A.8.15",)) -> None:
+    def mapping(
+        self, id_: str, title: str = "", level: str = "high", controls: Sequence[str] = ("A.8.15",), kind: str = "log"
+    ) -> None:
         record = MappingRecord(
             id=id_,
             title=title or id_,
             digest="d",
-            kind="log",
+            kind=kind,
             types=("log.aws.cloudtrail",),
             finding="not-satisfied",
             silence=False,
@@ -193,11 +199,29 @@ class Desk:
         return self.recorder.alerts[before:]
 
 
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    store = open_store(f"sqlite:///{tmp_path}/store.db")
-    yield World(store.engine)
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated store, to be copied: the migration takes longer than most tests."""
+    path = tmp_path_factory.mktemp("empty") / "store.db"
+    store = open_store(f"sqlite:///{path}")
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     store.engine.dispose()
+    return path
+
+
+def engine_of(path: Path) -> Engine:
+    """Its engine. No test here is about power cuts."""
+    engine = open_engine(f"sqlite:///{path}")
+    event.listen(engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
+    return engine
+
+
+@pytest.fixture
+def world(tmp_path: Path, empty: Path) -> Iterator[World]:
+    engine = engine_of(Path(shutil.copy(empty, tmp_path / "store.db")))
+    yield World(engine)
+    engine.dispose()
 
 
 @pytest.fixture
@@ -216,5 +240,56 @@ def desk(make_desk: Callable[..., Desk]) -> Desk:
 
 
 @pytest.fixture
-def make_world() -> Callable[[Path], World]:
-    return lambda folder: World(open_store(f"sqlite:///{folder}/store.db").engine)
+def make_world(empty: Path) -> Callable[[Path], World]:
+    return lambda folder: World(engine_of(Path(shutil.copy(empty, folder / "store.db"))))
+
+
+@pytest.fixture
+def make_alert() -> Callable[..., Alert]:
+    """An alert as `compose` makes them, with what a test wants to be otherwise."""
+    sentence = f"Trail stopped from logging: not satisfied for main in account {ACCOUNT} since 2024-10-04 00:00:00 UTC."
+
+    def make(action: Action = Action.TRIGGER, **more: Any) -> Alert:
+        said: dict[str, Any] = {
+            "id": "3b0f6c0f4f6c0c8f7a4e4f5f0b8f1c2d",
+            "key": f"finding/trail-stopped/{ACCOUNT}",
+            "kind": "finding",
+            "level": "critical",
+            "title": "Trail stopped from logging",
+            "sentence": sentence,
+            "before": "not-assessed",
+            "after": "not-satisfied",
+            "since": START,
+            "until": START + 12 * MINUTE if action is Action.RESOLVE else None,
+            "changed_at": START,
+            "known_at": START,
+            "origin": "urn:uuid:0b6f7c1e-8f2d-4a7b-9a55-7b1f6a1c2d3e",
+            "source": "trail",
+            "account": ACCOUNT,
+            "mapping": "trail-stopped",
+            "controls": ("A.8.15",),
+            "subjects": ("main",),
+            "subject_count": 1,
+            "entry": 4711,
+            "evidence": (4708,),
+            "link": "https://attestream.example.org/findings/trail-stopped/8f0c",
+        }
+        return Alert(action=action, **(said | more))
+
+    return make
+
+
+@pytest.fixture
+def build() -> Callable[..., Any]:
+    """build("slack", url=…): the notifier of such a route, which may call this machine, and is patient with it."""
+
+    def make(kind: str, **settings: Any) -> Any:
+        allowed = {"allow_private": True, "allow_http": True}
+        [route] = read_routes([{"name": "r", "type": kind, **allowed, **settings}])
+        notifier: Any = route.notifier
+        if hasattr(notifier, "caller"):
+            caller = replace(notifier.caller, limits=Limits(connect=120.0, total=120.0), clock=lambda: START)
+            return replace(notifier, caller=caller)
+        return notifier
+
+    return make

@@ -59,11 +59,19 @@ def test_a_source_that_failed_and_recovered_before_it_was_told_is_one_message(wo
     )
 
 
-@pytest.mark.parametrize(("kind", "what"), [("source", "unreadable"), ("conflict", "conflict")])
-def test_what_has_no_end_triggers_each_time(world: Any, desk: Any, kind: str, what: str) -> None:
+def test_what_has_no_end_triggers_each_time(world: Any, desk: Any) -> None:
     for at in (0, 5):
-        world.source(what, "", what, "trail: 2 files could not be understood", at, kind=kind)
+        world.source("stream", "complete", "lost", "partition 3 of the stream: offsets 5 to 9 were deleted", at)
         assert [a.action for a in desk.run()] == ["trigger"]
+
+
+@pytest.mark.parametrize(("kind", "what"), [("source", "unreadable"), ("conflict", "conflict")])
+def test_what_is_seen_again_updates_and_ends_with_a_window_without_it(world: Any, desk: Any, kind: str, what: str) -> None:
+    said = []
+    for at, (before, after) in enumerate([("", what), ("", what), (what, "complete"), ("", what)]):
+        world.source(what, before, after, "trail: 2 files could not be understood", at, kind="source" if after != what else kind)
+        said += [a.action for a in desk.run()]
+    assert said == ["trigger", "update", "resolve", "trigger"]
 
 
 def test_a_recovery_of_what_never_was_is_not_told(world: Any, desk: Any) -> None:
@@ -181,3 +189,26 @@ def test_links_quote_what_they_are_made_of(world: Any, make_desk: Any) -> None:
     world.finding("../../x?y#z", "b", "not-assessed", "not-satisfied")
     [alert] = desk.run()
     assert alert.link == "https://attestream.example.org/base/mappings/..%2F..%2Fx%3Fy%23z"
+
+
+def test_a_resolve_is_told_as_its_trigger_was_whoever_saw_it_and_whatever_the_mapping_says_by_now(world: Any, desk: Any) -> None:
+    """What names an alert at its receiver must be the same in the end, or it is never resolved there."""
+    world.finding("m", "a", "not-assessed", "not-satisfied", title="Trail stopped", level="critical", source="trail")
+    world.finding("m", "a", "not-satisfied", "retired", 5, title="gone", level="informational", controls="", source="lookup")
+    world.finding("n", "b", "not-assessed", "not-satisfied", title="Trail stopped", level="critical")
+    first = desk.run()
+    world.finding("n", "b", "not-satisfied", "retired", 5, title="no longer held", level="informational", controls="")
+    [last] = desk.run()
+    brief = next(alert for alert in first if alert.mapping == "m")
+    for alert in (brief, last):
+        assert (alert.action, alert.level, alert.controls, alert.title) == ("resolve", "critical", ("A.8.15",), "Trail stopped")
+
+
+@pytest.mark.parametrize(
+    ("kind", "page"), [("attestation", "records/attestations/3f9a12c0"), ("exception", "records/exceptions"), ("log", "log")]
+)
+def test_what_people_stated_is_linked_to_where_it_is_renewed(world: Any, make_desk: Any, kind: str, page: str) -> None:
+    desk = make_desk(link="https://attestream.example.org")
+    source = "" if kind == "log" else "attestream"
+    world.drift(kind, f"{kind}/3f9a12c0/end", "valid", "expiring", level="medium", text="it ends soon", source=source)
+    assert [alert.link for alert in desk.run()] == [f"https://attestream.example.org/{page}"]

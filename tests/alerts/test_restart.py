@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from alerts.base import Alert
-from alerts.deliver import LEASE, Deliverer, Passed
+from alerts.deliver import LEASE, Deliverer
 from alerts.routes import Route
+from alerts.sending import Passed
 from store import outbox
 
 ACCOUNT = "111122223333"

@@ -22,11 +22,12 @@ from structlog.testing import capture_logs
 from werkzeug import Request, Response
 
 from alerts.base import Action, Alert, Refused, Retry
+from alerts.caller import Caller, retry_after
 from alerts.deliver import Deliverer
 from alerts.guard import Rules, check_url
 from alerts.outgoing import Limits
 from alerts.registry import read_routes
-from alerts.webhook import WebhookNotifier, encode, retry_after, sign
+from alerts.webhook import WebhookNotifier, encode, sign
 from store.records import MINUTE, SECOND
 
 SECRET = "correct horse battery staple"
@@ -47,7 +48,7 @@ def deliver(world: Any, httpserver: HTTPServer) -> Callable[[], Any]:
     assert isinstance(made.notifier, WebhookNotifier)
     deliverer = Deliverer(
         world.engine,
-        [replace(made, notifier=replace(made.notifier, limits=PATIENT))],
+        [replace(made, notifier=replace(made.notifier, caller=replace(made.notifier.caller, limits=PATIENT)))],
         world.clock,
         "https://attestream.example.org",
         jitter=lambda: 0.5,
@@ -178,7 +179,8 @@ def test_slow_and_cut_answers_are_tried_again(world: Any) -> None:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         target = check_url(f"http://127.0.0.1:{listener.getsockname()[1]}/", Rules(allow_private=True, allow_http=True))
-        notifier = WebhookNotifier(target, SECRET.encode(), limits=Limits(total=0.5) if silent else PATIENT, clock=world.clock)
+        caller = Caller(target, limits=Limits(total=0.5) if silent else PATIENT, clock=world.clock)
+        notifier = WebhookNotifier(caller, SECRET.encode())
         with pytest.raises(Retry, match="in time" if silent else "could not be reached"):
             notifier.notify(alert())
         gone.set()
@@ -240,7 +242,7 @@ def alert(**more: Any) -> Alert:
 
 def test_an_address_that_became_private_is_refused_at_the_door() -> None:
     target = check_url("https://hooks.example.org/x", Rules())
-    notifier = WebhookNotifier(target, SECRET.encode(), lookup=lambda *_: ["10.1.2.3"])
+    notifier = WebhookNotifier(Caller(target, lookup=lambda *_: ["10.1.2.3"]), SECRET.encode())
     with pytest.raises(Refused, match="must not be called"):
         notifier.notify(alert())
 

@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from attestream import cli
+from tests.postgres_server import KEEPER, PASSWORD, postgres
 
 ACCOUNT = "111122223333"
 REGION = "eu-west-1"
@@ -126,6 +127,21 @@ def install(folder: Path) -> Installation:
         encoding="utf-8",
     )
     return Installation(config, folder, trail)
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
+    """An installation whose store is a database of PostgreSQL; the password is in a file."""
+    monkeypatch.chdir(tmp_path)
+    found, name = install(tmp_path), postgres().create()
+    words = found.config.read_text()
+    place = postgres().url(name, KEEPER)
+    found.config.write_text(words.replace(f"sqlite:///{tmp_path}/data/store.db", place))
+    secret = tmp_path / "secret"
+    secret.write_text(PASSWORD + "\n")
+    monkeypatch.setenv("ATTESTREAM_STORE__PASSWORD_FILE", str(secret))
+    yield found
+    postgres().drop(name)
 
 
 @pytest.fixture(scope="module")

@@ -322,6 +322,27 @@ def test_mappings_coverage_is_one_document(run: Run, tmp_path: Path, monkeypatch
     assert "A.8.15" in run("mappings", "coverage").out
 
 
+def test_mappings_replay_judges_by_todays_set_what_an_older_one_kept(own: Installation, run: Run) -> None:
+    evidence = (
+        "{title: Seen, id: 0c3b1f2e-5f0b-4b0e-9b53-6b3f0a4f6f09, tags: [iso27001-2022.a.8.15], rationale: r,\n"
+        "logsource: {product: aws, service: cloudtrail}, detection: {s: {eventName: '*'}, condition: s}}"
+    )
+    (own.folder / "rules").mkdir()
+    (own.folder / "rules" / "seen.yaml").write_text(evidence)
+    settings = own.config.read_text()
+    own.config.write_text(f"{settings}mappings: {{paths: ['{own.folder}/rules'], builtin: false}}\n")
+    run("run", "--once", config=own.config)
+    assert run("finding", "list", "--json", config=own.config).lines == []
+    own.config.write_text(settings)
+    run("mappings", "activate", config=own.config)
+    replayed = run("mappings", "replay", "--since", "2026-11-20T10:00:00Z", "--json", config=own.config)
+    assert (replayed.json["read"], replayed.json["unread"]) == (5, 0)
+    assert run("mappings", "replay", "--since", "2026-11-20", config=own.config).code == Exit.DONE
+    times = {finding["since"] for finding in run("finding", "list", "--json", config=own.config).lines}
+    assert {"2026-11-20T09:50:00.000000Z", "2026-11-20T10:25:00.000000Z"} <= times
+    assert run("evidence", "verify", config=own.config).code == Exit.DONE
+
+
 def test_mappings_activate_makes_an_entry_once(own: Installation, run: Run) -> None:
     assert "is active now" in run("mappings", "activate", config=own.config).err
     assert "was active already" in run("mappings", "activate", config=own.config).err

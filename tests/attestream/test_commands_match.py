@@ -162,3 +162,28 @@ def test_another_service_is_judged_by_its_own_rules_only(run: Run, match: Match,
 
 def test_product_and_service_are_asked_for(run: Run, match: Match) -> None:
     assert run("match", "--mappings", "rules", "one.json").code == Exit.USAGE
+
+
+def test_observations_are_judged_at_the_time_of_looking_and_failures_are_named(run: Run, tmp_path: Path) -> None:
+    rule = tmp_path / "rules" / "old.yaml"
+    rule.parent.mkdir()
+    rule.write_text(
+        "{title: Old key, id: 0c3b1f2e-5f0b-4b0e-9b53-6b3f0a4f6f02, tags: [iso27001-2022.a.5.17], rationale: r,\n"
+        "logsource: {category: snapshot, product: aws, service: iam, resource: user}, each: Keys,\n"
+        "derive: {age: 'days_between(Keys.Created, @time)'}, detection: {s: {age|gt: 90}, condition: s}}"
+    )
+    users = [{"id": "a", "Keys": [{"Created": "2020-01-01"}]}, {"id": "b", "Keys": []}, {"id": "c", "Keys": [{"Created": "x"}]}]
+    (tmp_path / "users.json").write_text(json.dumps(users))
+    asked = ["match", "--mappings", str(rule.parent), "--product", "aws", "--service", "iam", str(tmp_path / "users.json")]
+    result = run(*asked, "--category", "snapshot", "--resource", "user")
+    assert [json.loads(line)["mappings"] for line in result.out.splitlines()] == [
+        [rule_id := "0c3b1f2e-5f0b-4b0e-9b53-6b3f0a4f6f02"],
+        [],
+        [],
+    ]
+    assert (
+        f"event 3: mapping {rule_id} could not judge it: DeriveError: age cannot be computed: Keys.Created is no time: x"
+        in result.err
+    )
+    refused = run(*asked, "--category", "window")
+    assert (refused.code, "--category: one of log" in refused.err) == (Exit.USAGE, True)

@@ -6,7 +6,7 @@ import itertools
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,26 +32,11 @@ from store.fsck import verify
 from store.records import DAY, HOUR, MINUTE
 from store.signing_key import load_or_create_key
 from store.writer import read_head
-from tests.attestream.conftest import Installation, Result, Run, install
+from tests.attestream.conftest import Installation, Result, Run
 from tests.postgres_server import KEEPER, PASSWORD, postgres
 from tests.tcp_proxy import TcpProxy
 
 pytestmark = pytest.mark.parts("postgres")
-
-
-@pytest.fixture
-def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Installation]:
-    """An installation whose store is a database; the password is in a file."""
-    monkeypatch.chdir(tmp_path)
-    found, name = install(tmp_path), postgres().create()
-    words = found.config.read_text()
-    place = postgres().url(name, KEEPER)
-    found.config.write_text(words.replace(f"sqlite:///{tmp_path}/data/store.db", place))
-    secret = tmp_path / "secret"
-    secret.write_text(PASSWORD + "\n")
-    monkeypatch.setenv("ATTESTREAM_STORE__PASSWORD_FILE", str(secret))
-    yield found
-    postgres().drop(name)
 
 
 def test_a_store_on_postgresql_from_the_first_run_to_the_verification(made: Installation, run: Run) -> None:

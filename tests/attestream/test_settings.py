@@ -334,3 +334,16 @@ def test_a_variable_sets_a_key_of_a_source_by_its_name(write: Write) -> None:
 def test_a_variable_for_a_source_that_is_not_there_is_said(write: Write) -> None:
     with pytest.raises(SettingsError, match="ATTESTREAM_SOURCES__TRIAL__PATH: no source of this name"):
         load(write("sources: [{name: trail, type: cloudtrail-files, path: /trail}]"), {"ATTESTREAM_SOURCES__TRIAL__PATH": "/x"})
+
+
+def test_a_variable_may_set_a_key_of_a_route_named_by_its_name(write: Write) -> None:
+    path = write("alerts: {routes: [{name: on-call, type: pagerduty}]}")
+    found = load(
+        path, {"ATTESTREAM_ALERTS__ROUTES__ON_CALL__ROUTING_KEY": "R0UT1NG", "ATTESTREAM_ALERTS__LINK": "https://a.example.org"}
+    )
+    assert found.alerts.routes == ({"name": "on-call", "type": "pagerduty", "routing_key": "R0UT1NG"},)
+    assert found.alerts.link == "https://a.example.org"
+    found = load(path, {"ATTESTREAM_ALERTS__ROUTES__ON_CALL__ROUTING_KEY_FILE": "/run/secrets/pagerduty"})
+    assert found.alerts.routes[0]["routing_key_file"] == "/run/secrets/pagerduty"
+    with pytest.raises(SettingsError, match="ATTESTREAM_ALERTS__ROUTES__ONCALL__URL: no route of this name"):
+        load(path, {"ATTESTREAM_ALERTS__ROUTES__ONCALL__URL": "x"})

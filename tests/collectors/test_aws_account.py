@@ -18,6 +18,8 @@ from collectors.aws_services.registry import RESOURCES
 from collectors.base import SourceUnreadable, Window
 from collectors.registry import SOURCE_TYPES, SourceInvalid, read_settings
 from collectors.report import Silent, WindowReport
+from pipeline.rules.reader import builtin_mappings, read_set
+from pipeline.rules.ruleset import RuleSet
 from store.records import HOUR
 from tests.aws_world import REGION, Request, World, aws_proxy, world
 from tests.collectors.aws_services import table
@@ -95,6 +97,14 @@ def test_kinds_are_declared_whole() -> None:
         assert resource.what, resource.key
         assert not resource.what.endswith("."), resource.key
         assert all(control.startswith("A.") for control in resource.controls), resource.key
+
+
+def test_a_kind_names_every_control_that_a_built_in_mapping_judges_by_it() -> None:
+    rules = RuleSet.compile(read_set([builtin_mappings()], {}))
+    for resource in RESOURCES.values():
+        own = {resource.type, resource.summary_type}
+        spoken = {control for record in rules.mappings if own & set(record.types) for control, _ in record.controls}
+        assert spoken <= set(resource.controls), resource.key
 
 
 def test_the_page_has_the_table_of_the_registry() -> None:

@@ -177,6 +177,15 @@ def test_a_pass_without_data_can_be_told_from_a_pass(hub: Hub, compliance: dict[
     assert value["Compliance"] == compliance
 
 
+def test_tags_of_resources_stand_as_pairs_too() -> None:
+    tagged = [{"Id": "a", "Tags": {"class": "public", "owner": "shop"}}, {"Id": "b", "Tags": {"class": "public"}}, {"Id": "c"}]
+    finding = {"Id": "arn:aws:1", "ProductArn": "arn:p", "Resources": tagged}
+    value = json.loads(describe(finding, "1", "r").payload)
+    assert value["_resource_tags"] == [{"Key": "class", "Value": "public"}, {"Key": "owner", "Value": "shop"}]
+    assert value["Resources"] == tagged
+    assert "_resource_tags" not in json.loads(describe({**finding, "Resources": [{"Id": "c", "Tags": "?"}]}, "1", "r").payload)
+
+
 def test_a_pass_about_nothing_is_one_without_data() -> None:
     finding = {"Id": "arn:x", "ProductArn": "arn:p", "Compliance": {"Status": "PASSED"}, "Resources": []}
     assert json.loads(describe(finding, "1", "r").payload)["_pass_without_data"] is True

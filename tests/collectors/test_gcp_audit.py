@@ -117,12 +117,12 @@ def test_equal_times_across_a_page_border_are_all_read(server: GcpLoggingServer)
 
 def test_only_the_logs_that_are_asked_for_are_read(server: GcpLoggingServer) -> None:
     now = time.time()
-    for name in ("activity", "data_access", "system_event", "policy"):
+    for name in ("activity", "data_access", "system_event", "policy", "access_transparency"):
         server.put(log(SHOP, name), stamped=now - 9, received=now - 9, proto_payload=audit())
     server.put(f"{SHOP}/logs/syslog", stamped=now - 9, received=now - 9, text_payload="not an audit log")
     rig = rig_of(server)
     rig.run()
-    assert len(logs(rig)) == 4
+    assert len(logs(rig)) == 5
     few = rig_of(server, logs=["policy", "system_event"])
     few.run()
     assert {entry["logName"] for entry in payloads(few)} == {log(SHOP, "policy"), log(SHOP, "system_event")}

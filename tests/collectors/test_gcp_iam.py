@@ -361,6 +361,48 @@ def test_access_levels_stand_under_access_policies(server: GcpRestServer, tmp_pa
     assert json.loads(event.payload) == level
 
 
+def test_assets_of_all_projects_come_in_one_list(server: GcpRestServer, tmp_path: Path) -> None:
+    name = "//osconfig.googleapis.com/projects/1/locations/europe-west6-a/instances/7/vulnerabilityReport"
+    data = {"name": name.removeprefix("//osconfig.googleapis.com/"), "vulnerabilities": [{"details": {"severity": "HIGH"}}]}
+    asset = {"name": name, "assetType": "osconfig.googleapis.com/VulnerabilityReport", "updateTime": "2026-11-25T00:00:00Z"}
+    asset["resource"] = {"version": "v1", "data": {**data, "updateTime": "2026-11-25T00:00:00Z"}}  # type: ignore[assignment]
+    path = f"/v1/{ORG}/assets?contentType=RESOURCE&assetTypes=osconfig.googleapis.com/VulnerabilityReport"
+    server.put("cloudasset", path, "assets", asset)
+    rig = rig_of(server, tmp_path, "osconfig.vulnerability-report")
+    assert complete(rig.run())
+    (event,) = events(rig, "snapshot.gcp.osconfig.vulnerability-report")
+    assert event.subject == name
+    assert event.account == "organizations:123456789"
+    assert json.loads(event.payload) == {
+        "name": name,
+        "assetType": "osconfig.googleapis.com/VulnerabilityReport",
+        "resource": {"data": data},
+    }
+
+
+def test_findings_of_security_command_center_are_findings_by_their_own_name(server: GcpRestServer, tmp_path: Path) -> None:
+    path = f'/v1/{ORG}/sources/-/findings?filter=state="ACTIVE" AND NOT mute="MUTED"'
+    name = f"{ORG}/sources/5/findings/f1"
+    server.put("securitycenter", path, "listFindingsResults", {"finding": {"name": name, "state": "ACTIVE", "severity": "HIGH"}})
+    server.put("securitycenter", path, "listFindingsResults", {"finding": {"state": "ACTIVE"}})
+    rig = rig_of(server, tmp_path, "securitycenter")
+    (record,) = rig.run()
+    (event,) = events(rig, "finding.gcp.securitycenter.finding")
+    assert event.subject == f"//securitycenter.googleapis.com/{name}"
+    assert len(events(rig, UNREADABLE)) == 1
+    assert parts(record, "finding.gcp.securitycenter.finding") == {"organizations:123456789": (False, False)}
+
+
+def test_a_complete_list_of_findings_enumerates_them(server: GcpRestServer, tmp_path: Path) -> None:
+    path = f'/v1/{ORG}/sources/-/findings?filter=state="ACTIVE" AND NOT mute="MUTED"'
+    server.put("securitycenter", path, "listFindingsResults")
+    rig = rig_of(server, tmp_path, "securitycenter")
+    (record,) = rig.run()
+    assert parts(record, "finding.gcp.securitycenter.finding") == {"organizations:123456789": (True, True)}
+    (summary,) = events(rig, "summary.gcp.securitycenter.finding")
+    assert json.loads(summary.payload)["count"] == 0
+
+
 def test_every_kind_says_what_it_needs_and_stands_under_one_that_comes_before_it() -> None:
     before: set[str] = set()
     for resource in chosen(()):

@@ -152,6 +152,25 @@ def test_long_histories_and_comments_are_asked_for_whole_and_once(cloud: JiraSer
     assert not [path for path in asked if path.endswith(("/changelog", "/comment"))]
 
 
+def test_sla_fields_are_told_by_name_whatever_their_id(server: JiraServer, folder: Path) -> None:
+    def cycle(breached: Any) -> dict[str, Any]:
+        return {"breached": breached, "goalDuration": {"millis": 14_400_000}}
+
+    late = {"id": "1", "name": "Time to resolution", "completedCycles": [cycle(False), cycle(True)]}
+    runs = {"id": "2", "name": "Time to first response", "completedCycles": [], "ongoingCycle": cycle(False)}
+    odd = {"name": 7, "completedCycles": [{}]}
+    key = server.create("SEC", "one", more={"customfield_20": late, "customfield_21": runs, "customfield_22": odd})
+    plain = server.create("SEC", "two", more={"customfield_20": {"value": "S1"}, "customfield_21": None, "customfield_22": 1})
+    rig = rig_of(server, folder, fields=["customfield_20", "customfield_21", "customfield_22"])
+    assert complete(rig.run())
+    assert tickets(rig)[key]["_sla"] == [
+        {"name": "Time to resolution", "field": "customfield_20", "running": False, "breached": True},
+        {"name": "Time to first response", "field": "customfield_21", "running": True, "breached": False},
+        {"name": "7", "field": "customfield_22", "running": False, "breached": None},
+    ]
+    assert "_sla" not in tickets(rig)[plain]
+
+
 def test_agreed_fields_say_severity_and_review(server: JiraServer, folder: Path) -> None:
     when = "2026-11-20T10:00:00.000+1300"
     key = server.create("SEC", "one", more={"customfield_1": {"value": "S1"}, "customfield_2": when})

@@ -104,6 +104,32 @@ def test_a_whole_life_is_told(server: ServiceNowServer, folder: Path) -> None:
     assert (event.type, event.subject) == ("ticket.servicenow.incident", f"{event.account}/incident/{sys_id}")
 
 
+def test_an_entry_of_a_register_in_use_comes_again_though_nobody_touched_it(server: ServiceNowServer, folder: Path) -> None:
+    sys_id = server.create("alm_hardware", assigned_to="b" * 32, **{"assigned_to.active": "true"})
+    server.create("alm_hardware", install_status="6", at=server.clock() - 90 * D)
+    rig = rig_of(server, folder, tables=["alm_hardware"])
+    assert complete(rig.run())
+    before = tickets(rig)[sys_id]
+    assert before["_life"]["state"] == "open"
+    assert before["_life"]["owner"] == "b" * 32
+    server.tables["alm_hardware"][sys_id]["assigned_to.active"] = "false"  # the person left: the device's row is as it was
+    assert complete(rig.run())
+    assert tickets(rig)[sys_id]["assigned_to.active"] == "false"
+    assert tickets(rig)[sys_id]["sys_updated_on"] == before["sys_updated_on"]
+
+
+@pytest.mark.parametrize("table", ["ast_contract", "cmdb_ci", "alm_hardware", "sc_task", "sc_req_item", "sn_audit_engagement"])
+def test_each_table_that_is_known_has_a_life(server: ServiceNowServer, folder: Path, table: str) -> None:
+    sys_id = server.create(table)
+    rig = rig_of(server, folder, tables=[table])
+    assert complete(rig.run())
+    row = tickets(rig)[sys_id]
+    opened = time_of(row["sys_created_on"])
+    assert opened is not None
+    assert (row["_life"]["opened"], row["_life"]["state"]) == (format_time(opened), "open")
+    assert [name for name in row["_unread"] if not name.startswith("_life.")] == []
+
+
 def test_empty_is_null_and_what_was_not_answered_is_unread(server: ServiceNowServer, folder: Path) -> None:
     sys_id = server.create("incident")
     server.hidden_fields = {"assigned_to", "short_description"}

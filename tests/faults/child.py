@@ -16,11 +16,15 @@ import resource
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import Any
 
 from attestream.cli import main
 from tests.faults.probe import KAFKA, OPERATIONS, Probe, Strike, install
+
+PDEATHSIG = 1
+"""prctl(2): the signal that a process gets when its parent ends."""
 
 
 def serve() -> None:
@@ -39,6 +43,8 @@ def start(asked: dict[str, Any]) -> int:
     code = 70
     try:
         code = run(asked)
+    except BaseException:  # the end of this block lets nothing through
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -46,6 +52,7 @@ def start(asked: dict[str, Any]) -> int:
 
 
 def run(asked: dict[str, Any]) -> int:
+    ctypes.CDLL(None).prctl(PDEATHSIG, int(signal.SIGKILL))  # nothing is left of a test run that was itself killed
     signal.signal(signal.SIGINT, signal.default_int_handler)
     null = os.open(os.devnull, os.O_RDONLY)
     output = os.open(asked["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -105,22 +105,22 @@ class Scale:
             self._stream = KafkaStream(Cluster.of(f"{self.kafka}/{self.topic}", StreamOptions(**self.options)))
         return self._stream
 
-    def start(self, *names: str, strikes: Iterable[Strike] = ()) -> None:
-        """Start processes that do not run."""
+    def start(self, *names: str, strikes: Iterable[Strike] = (), hold: bool = False) -> None:
+        """Start processes that do not run; `hold`: each stops itself before it does anything."""
         for name in names:
             assert name not in self.runs, name
             self.configure(name)
             argv = ["run", "--role", name.partition("-")[0]]
-            self.runs[name] = self.spawn(name, argv, strikes)
+            self.runs[name] = self.spawn(name, argv, strikes, hold=hold)
 
-    def spawn(self, name: str, argv: Sequence[str], strikes: Iterable[Strike] = ()) -> Run:
+    def spawn(self, name: str, argv: Sequence[str], strikes: Iterable[Strike] = (), *, hold: bool = False) -> Run:
         """Run a command with the settings of a process, by its clock."""
         place = self.folder / f"{name}-{len(self.ended) + len(self.runs)}-{uuid.uuid4().hex[:6]}"
         probe, output = place.with_suffix(".probe"), place.with_suffix(".out")
         asked: dict[str, Any] = {"argv": [*argv, "--config", str(self.folder / f"{name}.yaml")]}
         asked |= {"probe": str(probe), "output": str(output), "folder": str(self.folder), "limits": dict(self.limits)}
         asked |= {"strikes": [asdict(strike) for strike in strikes], "kafka": True, "environment": {}}
-        asked |= {"bare": False, "fsize": 0, "hold": False, "ahead": self.ahead.get(name, 0.0)}
+        asked |= {"bare": False, "fsize": 0, "hold": hold, "ahead": self.ahead.get(name, 0.0)}
         watched = Probe(probe)
         return Run(self.server, self.server.ask(asked)["pid"], watched, output)
 
@@ -188,7 +188,8 @@ class Scale:
         deadline = time.monotonic() + LIMIT
         while not is_so():
             for name, run in self.runs.items():
-                assert run.wait(0) in (None, -SIGKILL), f"{name} ended by itself: {run.said()[-3000:]}"
+                status = run.wait(0)
+                assert status in (None, -SIGKILL), f"{name} ended by itself, {status}: {run.said()[-3000:]}"
             if time.monotonic() > deadline:
                 for run in self.runs.values():
                     os.kill(run.pid, SIGUSR1)
@@ -230,6 +231,11 @@ class Scale:
     def pause(self, seconds: float) -> None:
         """Let the processes work."""
         time.sleep(seconds)
+
+    def busy(self, name: str) -> bool:
+        """Whether a process has begun some operation, or has ended."""
+        run = self.runs[name]
+        return run.wait(0) is not None or any(count for what, count in run.probe.begun().items() if what != "activate")
 
     def appends(self, name: str) -> int:
         """How often a process that runs has written to the store, or begun to."""

@@ -20,22 +20,26 @@ EXTRA = 3000
 class Feed:
     """Publishes events past the collectors while a test does something else: in any order, some of them twice.
 
-    What the brokers do not take is published again, as a collector does.
+    When all are out some are published again, until the test has what it wants. What the brokers do not take is published
+    again, as a collector does.
     """
 
     def __init__(self, scale: Scale, events: Sequence[Event], dice: random.Random, every: float = 0.2) -> None:
+        """`every`: seconds between two of some sixty packs."""
         shuffled = dice.sample(list(events), len(events))
-        self._left = [shuffled[start : start + 60] for start in range(0, len(shuffled), 60)]
-        self._left += dice.sample(self._left, len(self._left) // 5)
+        self._packs = [shuffled[start : start + 60] for start in range(0, len(shuffled), 60)]
+        self._left = [*self._packs, *dice.sample(self._packs, len(self._packs) // 5)]
+        self._dice = random.Random(dice.random())  # for the thread alone
         self._scale, self._every = scale, every
-        self._hurry, self._error = threading.Event(), ""
+        self._hurry, self._error, self._given_up = threading.Event(), "", False
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
 
     def __enter__(self) -> Feed:
         self._thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        self._given_up = error is not None
         self._hurry.set()
         self._thread.join(LIMIT)
 
@@ -48,7 +52,8 @@ class Feed:
 
     def _run(self) -> None:
         deadline = time.monotonic() + LIMIT
-        while self._left:
+        while (self._left or not self._hurry.is_set()) and not self._given_up:
+            self._left = self._left or [self._dice.choice(self._packs)]
             try:
                 self._scale.stream.publish(self._left[-1])
                 self._left.pop()

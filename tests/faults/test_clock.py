@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
+from collections import Counter
+from dataclasses import replace
+
 import pytest
 
 from collectors.runner import run_attempts
@@ -9,7 +14,9 @@ from pipeline.timekeeper import Timekeeper
 from store.records import DAY, HOUR, MINUTE, Cover
 from tests.faults.kit import PART, START, Kit, Script, event
 from tests.faults.observe import Tables, observe
+from tests.faults.probe import Strike
 from tests.faults.whole import check_whole
+from tests.faults.world import Installation
 
 SAID = [event(1, "UpdateService", START), event(2, "Decrypt", START + MINUTE)]
 
@@ -123,3 +130,26 @@ def test_i13_what_is_recorded_during_a_jump_is_kept_and_ordered(kit):
     check_whole(kit.path)
     assert "stale" not in states(kit)
     assert sum(observe(kit.path).evidence.values()) == 4
+
+
+def test_i13_a_process_whose_clock_is_a_day_ahead_loses_nothing_that_comes_later(install, undisturbed, delivered, tmp_path):
+    """Its machine's clock is moved between two runs and set right again; a file is delivered after that."""
+    files = tmp_path / "files"
+    shutil.copytree(delivered, files)  # with their mtimes
+    paths = sorted(files.rglob("*.json.gz"), key=lambda path: path.stat().st_mtime_ns)
+    last, name = paths[-1].read_bytes(), paths[-1]
+    name.unlink()
+    installation: Installation = install(files)
+    stopped = installation.start([Strike("finish", 4, signal=int(signal.SIGTERM))])
+    assert stopped.end() != -signal.SIGKILL
+    ahead = installation.start(ahead=DAY / 1_000_000)
+    assert ahead.end() in (0, 1), ahead.said()
+    drift = "select after from drift where key = 'log/clock' order by id"
+    assert [row["after"] for row in Tables(installation.store).rows(drift)] == ["clock"]
+    name.write_bytes(last)
+    installation.run()
+    assert [row["after"] for row in Tables(installation.store).rows(drift)] == ["clock", "agrees"]
+    check_whole(installation.store, installation.checkpoints)
+    outcome = observe(installation.store)
+    here = Counter({(*key[:2], key[2].replace(str(files), str(delivered)), key[3]): n for key, n in outcome.dead.items()})
+    assert replace(outcome, dead=here) == undisturbed.outcome

@@ -7,7 +7,6 @@ cut into windows and batches as chance will have it. Evidence, findings (as step
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from hypothesis import strategies as st
 
 from pipeline.window import window_event
 from store.records import HOUR, MINUTE, Cover, Event, PartRecord, WindowRecord
+from tests.faults.counts import times
 from tests.faults.kit import PART, START, Kit, event
 from tests.faults.observe import Observed, Tables, observe
 from tests.faults.whole import check_whole
@@ -113,7 +113,7 @@ def run(folder: Path, template: Path, windows: Sequence[tuple[Sequence[Event], P
 
 
 @given(deliveries())
-@settings(max_examples=300 if os.environ.get("FAULTS") == "long" else 25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=times(25, 300), deadline=None, suppress_health_check=list(HealthCheck))
 @example(([("DescribeVolumes", 0, "one"), ("DescribeVolumes", 5, "one")], [([1], [(3, 30)]), ([0, 0, 1], [(0, 3)])], False))
 @example(([("DescribeAlarms", 8, "one"), ("ListFunctions20150331", 8, "one")], [([1], []), ([0], [(0, 30)])], False))
 def test_i8_order_duplicates_and_windows_change_nothing(template, tmp_path_factory, delivery):

@@ -1,12 +1,11 @@
-"""I1 at scale when the database's disk is full, or fails: strace has the server's writes answered by ENOSPC and EIO.
+"""I1 at scale when the database's disk is full, or fails: strace has the server's writes and syncs answered by ENOSPC and EIO.
 
-A write of the database's own log that fails ends every session, and the server recovers; so all kinds are met.
-FAULTS=long: 100 failed writes of each kind.
+A write or sync of the database's own log that fails ends every session, and the server recovers; so all kinds are met.
+FAULTS=long: a hundred of them. The embedded store's and stream's are in test_write_faults.py.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import subprocess
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.counts import times
 from tests.faults.scale import ROLES, Scale, check_covered
 from tests.faults.scale_feed import Feed
 from tests.faults.world import LIMIT
@@ -21,15 +21,19 @@ from tests.postgres_server import Postgres, Server, own_server
 
 pytestmark = [pytest.mark.timeout(0), pytest.mark.parts("kafka"), pytest.mark.parts("postgres"), pytest.mark.parts("strace")]
 
-POINTS = 50 if os.environ.get("FAULTS") == "long" else 3
-WRITES = "fallocate,pwritev,pwrite64"
+POINTS = times(2, 34)
+"""Of each kind."""
+WRITES, SYNCS = "fallocate,pwritev,pwrite64", "fdatasync,fsync"
+KINDS = {"writes failed with ENOSPC": (WRITES, "ENOSPC", 15), "writes failed with EIO": (WRITES, "EIO", 15)}
+KINDS["syncs failed with EIO"] = (SYNCS, "EIO", 6)
+"""Calls, error, and every how many of a process's."""
 
 
 class FailingDisk:
-    """Every so many writes of a server's processes fail, while this is in use. A server that ends of it is started again."""
+    """Every so many calls of each of a server's processes fail, while in use. A server that ends of it is started again."""
 
-    def __init__(self, server: Server, error: str, step: int, log: Path) -> None:
-        self._server, self._log, self._error, self._step = server, log, error, step
+    def __init__(self, server: Server, calls: str, error: str, step: int, log: Path) -> None:
+        self._server, self._log, self._calls, self._error, self._step = server, log, calls, error, step
         self._tracer: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> FailingDisk:
@@ -43,7 +47,7 @@ class FailingDisk:
 
     @property
     def failed(self) -> int:
-        """How many writes have failed."""
+        """How many calls have failed."""
         return sum(path.read_text(errors="replace").count("(INJECTED)") for path in self._log.parent.glob(f"{self._log.name}*"))
 
     def tend(self) -> None:
@@ -54,10 +58,10 @@ class FailingDisk:
             self._attach()
 
     def _attach(self) -> None:
-        inject = f"inject={WRITES}:error={self._error}:when={self._step}+{self._step}"
+        inject = f"inject={self._calls}:error={self._error}:when={self._step}+{self._step}"
         log = self._log.with_name(f"{self._log.name}-{time.monotonic_ns()}")
         pids = [option for pid in self._server.pids() for option in ("-p", str(pid))]
-        command = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={WRITES}", "-e", inject, *pids]
+        command = ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace={self._calls}", "-e", inject, *pids]
         self._tracer = subprocess.Popen(command, stderr=subprocess.DEVNULL)
 
     def _detach(self) -> None:
@@ -71,19 +75,23 @@ def test_i1_a_database_whose_disk_is_full_or_fails_loses_and_doubles_nothing(sca
     dice = random.Random(20250316)
     told = []
     with own_server() as server:
+        with (server.data / "postgresql.conf").open("a") as config:
+            config.write("fsync = on\n")
+        server.stop()
+        server.start()
         scale: Scale = scaled(url=Postgres(server.port).url(Postgres(server.port).create()))
         scale.start(*ROLES)
         scale.until(scale.up, "all have begun")
         with Feed(scale, alone.extra, dice, every=0.2) as feed:
-            for error in ("ENOSPC", "EIO"):
-                with FailingDisk(server, error, 15, tmp_path / error) as disk:
+            for kind, (calls, error, step) in KINDS.items():
+                with FailingDisk(server, calls, error, step, tmp_path / kind.replace(" ", "-")) as disk:
 
                     def enough(disk: FailingDisk = disk) -> bool:
                         disk.tend()
                         return disk.failed >= POINTS
 
-                    scale.until(enough, f"writes fail with {error}")
-                told.append(f"{disk.failed} writes failed with {error}")
+                    scale.until(enough, kind)
+                told.append(f"{disk.failed} {kind}")
             feed.rest()
         assert scale.finish() == alone.outcome
         check_covered(scale)

@@ -22,6 +22,16 @@ JUNK = {
     "empty": b"",
     "20 MB": random.Random(1).randbytes(20 * 1024 * 1024),
 }
+HEADERS = {
+    "none": [],
+    "a CloudEvent without an id": [("ce_specversion", b"1.0")],
+    "a CloudEvent of an unknown version": [
+        ("ce_specversion", b"9.9"),
+        ("ce_id", b"x"),
+        ("ce_source", b"trail"),
+        ("ce_type", b"t"),
+    ],
+}
 
 
 def test_junk_in_the_topic_becomes_dead_letters_and_the_partitions_go_on(scaled, alone):
@@ -31,11 +41,10 @@ def test_junk_in_the_topic_becomes_dead_letters_and_the_partitions_go_on(scaled,
     try:
         make_topic(with_admin, scale.topic, PARTITIONS, **{"max.message.bytes": str(24 * 1024 * 1024)})
         scale.start(*ROLES)
-        pieces = [alone.extra[number::10] for number in range(10)]
-        for number, junk in enumerate([*JUNK.values(), *JUNK.values()]):
-            headers = [("ce_specversion", b"1.0")] if number >= len(JUNK) else []
+        thrown = [(junk, headers) for headers in HEADERS.values() for junk in JUNK.values()]
+        for number, (junk, headers) in enumerate(thrown):
             writer.send(scale.topic, junk, partition=number % PARTITIONS, headers=headers).get(LONG)
-            scale.stream.publish(pieces[number])
+            scale.stream.publish(alone.extra[number :: len(thrown)])
     finally:
         writer.close()
         with_admin.close()

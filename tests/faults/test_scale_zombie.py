@@ -5,22 +5,24 @@ FAULTS=long wakes two hundred of them.
 
 from __future__ import annotations
 
-import os
 import random
+from collections.abc import Sequence
 from signal import SIGCONT, SIGSTOP
 
 import pytest
 
+from store.records import Event
+from tests.faults.counts import times
 from tests.faults.probe import Strike
 from tests.faults.scale import PARTITIONS, ROLES, Scale, check_covered
 from tests.faults.scale_feed import Feed
 
 pytestmark = [pytest.mark.timeout(0), pytest.mark.parts("kafka"), pytest.mark.parts("postgres")]
 
-ZOMBIES, ROUND = (200, 20) if os.environ.get("FAULTS") == "long" else (3, 3)
+ZOMBIES, ROUND = times(3, 200), 20
 
 
-def wake_one(scale: Scale, dice: random.Random, strike: bool) -> bool:
+def wake_one(scale: Scale, dice: random.Random, events: Sequence[Event], strike: bool) -> bool:
     """Stop a worker, as it is about to write or anywhere; let the other take over; wake it. Returns whether it was fenced."""
     name, other = dice.sample(("map-1", "map-2"), 2)
     if strike:
@@ -30,8 +32,10 @@ def wake_one(scale: Scale, dice: random.Random, strike: bool) -> bool:
     else:
         scale.pause(dice.uniform(0.0, 0.5))
         scale.signal(name, SIGSTOP)
-    epochs = scale.epochs()
-    scale.until(lambda: len(scale.epochs().items() - epochs.items()) == PARTITIONS, f"{other} has every partition")
+    scale.stream.publish(dice.sample(list(events), 100))  # some for every partition, after it fell asleep
+    ends = scale.stream.ends()
+    assert len(ends) == PARTITIONS
+    scale.until(lambda: all(scale.positions().get(p, 0) >= end for p, end in ends.items()), f"{other} has every partition")
     before = len(scale.runs[name].said())
     scale.signal(name, SIGCONT)
     if strike:
@@ -49,7 +53,7 @@ def test_i12_a_worker_that_sleeps_through_its_session_commits_nothing(scaled, al
         with Feed(scale, alone.extra, dice, every=0.4) as feed:
             for number in range(min(ROUND, ZOMBIES - woken)):
                 strike = number % 2 == 0
-                was = wake_one(scale, dice, strike)
+                was = wake_one(scale, dice, alone.extra, strike)
                 assert was or not strike, "it had a batch in its hands, and nobody stopped it"
                 woken, fenced = woken + 1, fenced + was
             feed.rest()

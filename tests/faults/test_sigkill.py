@@ -7,7 +7,6 @@ and I8 on the way). FAULTS=long kills more often.
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import signal
 import time
@@ -16,13 +15,14 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.counts import times
 from tests.faults.cursor import check_cursor
 from tests.faults.observe import observe
 from tests.faults.probe import NAMES, Strike
 from tests.faults.whole import check_whole
 from tests.faults.world import Installation, Run
 
-KILLS = 120 if os.environ.get("FAULTS") == "long" else 24
+KILLS = times(24, 120)
 
 
 def killed_at(run: Run) -> str:

@@ -16,15 +16,16 @@ from pathlib import Path
 import pytest
 
 from tests.faults import simulator_mutations as mutations
+from tests.faults.counts import times
 from tests.faults.simulator import Rates, Simulation
 from tests.faults.simulator_ground import Ground, prepare
 from tests.faults.simulator_run import Found, check_seed
 from tests.faults.simulator_world import make_world
 
-LONG = os.environ.get("FAULTS") == "long"
 SEED = os.environ.get("SEED")
-GROUP = 10 if LONG else 3
-GROUPS = [[int(SEED)]] if SEED else [list(range(first, first + GROUP)) for first in range(1, 501 if LONG else 37, GROUP)]
+SEEDS = times(36, 500)
+GROUP = max(3, SEEDS // 50)
+GROUPS = [[int(SEED)]] if SEED else [list(range(first, min(first + GROUP, SEEDS + 1))) for first in range(1, SEEDS + 1, GROUP)]
 SOON = 12
 """A mutation must be found within so many seeds."""
 
@@ -65,7 +66,7 @@ def test_the_simulator_finds_a_safeguard_that_is_missing(mutation, ground):
 @pytest.mark.parametrize("mutation", mutations.HARMLESS, ids=lambda mutation: mutation.__name__)
 def test_behind_some_safeguards_there_is_another(mutation, ground):
     rates = Rates(crash=0.01, pause=0.02, lost_commit=0.03, rebalance=0.05, publish=0.05, delay=0.3)
-    for seed in range(1, 21 if LONG else 3):
+    for seed in range(1, 1 + times(2, 20)):
         check_seed(ground, seed, mutation, rates)
 
 

@@ -1,23 +1,23 @@
 """I10: a full disk, an I/O error or a kill inside any write: a visible failure, nothing half written, and the next run resumes.
 
-The calls are sampled over the whole run, with a seed; FAULTS=long takes more of them.
+The calls are sampled over the whole run, with a seed; FAULTS=long fails more of them, and kills in every single one.
 """
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 
 import pytest
 
+from tests.faults.counts import LONG, times
 from tests.faults.cursor import check_cursor
 from tests.faults.observe import observe
 from tests.faults.traced import NAMES, SYNCS, WRITES, Fault, count_calls, run_with
 from tests.faults.whole import check_whole
 from tests.faults.world import Installation
 
-EACH = 10 if os.environ.get("FAULTS") == "long" else 2
+EACH = times(2, 10)
 STORE = ("store.db", "store.db-wal")
 STREAM = ("stream.db", "stream.db-wal")
 CASES = {
@@ -31,6 +31,7 @@ CASES = {
     "stream write EIO from then on": (WRITES, "error=EIO", STREAM, True),
     "stream sync EIO": (SYNCS, "error=EIO", STREAM, False),
     "stream write killed": (WRITES, "signal=KILL", STREAM, False),
+    "stream sync killed": (SYNCS, "signal=KILL", STREAM, False),
     "checkpoint name EIO": (NAMES, "error=EIO", (), False),
     "checkpoint name killed": (NAMES, "signal=KILL", (), False),
 }
@@ -71,7 +72,8 @@ def test_i10_a_fault_in_any_write_is_seen_and_resumed_from(case, install, few, u
     most = counts(calls, on)
     assert most > 0
     dice = random.Random(case)
-    for nth in sorted({dice.randint(1, max(1, most * 2 // 3)) for _ in range(EACH)}):
+    sample = {dice.randint(1, max(1, most * 2 // 3)) for _ in range(EACH)}
+    for nth in range(1, most + 1) if LONG and "signal" in what else sorted(sample):
         installation, run = struck_at(nth, lambda nth: Fault(calls, what, nth, on, lasting), lambda: install(few))
         said = run.said()
         assert "Traceback" not in said, said

@@ -205,16 +205,18 @@ class Installation:
         bare: bool = False,
         fsize: int = 0,
         hold: bool = False,
+        ahead: float = 0.0,
         environment: Mapping[str, str] | None = None,
     ) -> Run:
-        """Begin `attestream run --once`: without the superuser's powers, with a limit to the size of files, or held."""
+        """Begin `attestream run --once`: without the superuser's powers, with a limit to the size of files, held, or by a clock
+        that is some seconds ahead."""
         self.runs += 1
         probe = self.folder / f"probe-{self.runs}"
         output = self.folder / f"output-{self.runs}"
         run = Probe(probe)
         probe.chmod(0o666)
         asked = {"argv": [*argv, "--config", str(self.config)], "probe": str(probe), "output": str(output)}
-        more = {"strikes": [asdict(strike) for strike in strikes], "bare": bare, "fsize": fsize, "hold": hold}
+        more = {"strikes": [asdict(strike) for strike in strikes], "bare": bare, "fsize": fsize, "hold": hold, "ahead": ahead}
         more["environment"] = dict(environment or {})
         answer = self.server.ask(asked | more)
         return Run(self.server, answer["pid"], run, output)

@@ -194,6 +194,25 @@ def test_a_finding_alerts_and_its_control_is_told_with_it() -> None:
     assert deliveries(decide(view(finding("a", match(10)), mappings=[A])).drifts) == {"finding": "alert", "control": "told"}
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "account"),
+    [
+        ("111122223333/alice", "trail", "111122223333"),
+        ("jira.example.org/browse/SEC-1", "jira", "jira.example.org"),
+        ("arn:aws:iam::444455556666:user/alice", "aws", "444455556666"),
+        ("arn:aws:s3:::shop", "aws", "111122223331"),
+        ("arn:aws:securityhub:eu-west-1:444455556666:security-control/S3.8/finding/f", "hub", "444455556666"),
+        ("//iam.googleapis.com/projects/shop/serviceAccounts/etl", "google", "111122223331"),
+        ("Contacts with authorities (3f9a12c0)", "attestream", ""),
+    ],
+)
+def test_the_subjects_of_an_account_share_one_alert(name: str, source: str, account: str) -> None:
+    seen = view(finding("a", match(10)), mappings=[A])
+    parts = {number: replace(part, source=source) for number, part in seen.parts.items()}
+    [drift] = [d for d in decide(replace(seen, parts=parts, accounts={ALICE: name})).drifts if d.kind == "finding"]
+    assert (drift.account, drift.key) == (account, f"finding/a/{account}")
+
+
 def test_backfill_goes_to_the_digest() -> None:
     changes = decide(view(finding("a", match(10)), mappings=[A], digest_only=True))
     assert deliveries(changes.drifts)["finding"] == "digest"

@@ -342,6 +342,22 @@ def test_running_goes_on_after_failures(works: Works, monkeypatch: pytest.Monkey
     assert (works.ids(), left) == ({"e1"}, [0])
 
 
+def test_who_is_told_to_stop_gives_the_partitions_back_at_once(works: Works, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise nobody would read them until the group notices that nobody is there."""
+    real, released, stop = works.stream.subscribe, [], threading.Event()
+
+    def subscribe(claim: Any, release: Any) -> Any:
+        return real(claim, lambda partition: (released.append(partition), release(partition)))
+
+    monkeypatch.setattr(works.stream, "subscribe", subscribe)
+    works.activate(rules_of("StopLogging"))
+    works.stream.publish([works.event()])
+    monkeypatch.setattr(works.stream, "trim", lambda _positions: stop.set())
+    works.worker().run(stop, patience=0.001)
+    assert works.waiting() == 0
+    assert sorted(released) == sorted(works.stream.ends())
+
+
 def test_fencing_is_of_one_transaction(works: Works) -> None:
     """A batch whose position moved under another epoch writes nothing at all."""
     works.stream.publish([works.event()])

@@ -36,6 +36,7 @@ from store.records import (
     Verdict,
     WindowRecord,
 )
+from store.reminders import due_reminders
 from store.times import parse_time
 from tests.store.places import Place, url_of
 
@@ -201,13 +202,17 @@ class Lab:
         """A whole window: opened, its events appended, closed. Covers what was asked for, unless told otherwise."""
         kind = more.get("kind", "scheduled")
         attempt = self.open_window(start, end, kind, more.get("source", "trail"))
-        inside = [replace(item, event=replace(item.event, window=attempt)) for item in items]
+        inside = [item._replace(event=replace(item.event, window=attempt)) for item in items]
         return self.close_window(self.record(attempt, (start, end), len(items), **more), *inside, cursor={})
 
     def due(self) -> Appended:
         """What the timekeeper does: apply what is due now."""
         rows = self.sql("SELECT mapping, subject FROM finding WHERE due_at <= ?", self.now)
         return self.append(due=tuple((row[0], bytes(row[1])) for row in rows))
+
+    def remind(self) -> Appended:
+        """What the timekeeper does: tell of what ends soon."""
+        return self.append(reminders=tuple(due_reminders(self.engine, self.now)))
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
         """Reach into the database, past everything. Statements are written as for SQLite."""

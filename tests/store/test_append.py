@@ -46,7 +46,7 @@ def test_i8_a_record_that_comes_again_changes_nothing(lab: Lab) -> None:
     assert lab.append(item, item).counts == Counts(evidence=1, duplicate=1)
     before, states = lab.query.log(), lab.states()
     lab.wait(SECOND)
-    again = replace(item, event=replace(item.event, window="another", collected_at=lab.now))
+    again = item._replace(event=replace(item.event, window="another", collected_at=lab.now))
     assert lab.append(again).counts == Counts(duplicate=1)
     assert (lab.query.log().size, lab.query.log().root, lab.states()) == (before.size, before.root, states)
 

@@ -32,6 +32,7 @@ from store.note import SigningKey
 from store.records import DAY, HOUR, Batch, Erasure, Verdict
 from store.reports import Moment
 from tests.repository import ROOT
+from tests.store import stating
 from tests.store.histories import Player, histories, play
 from tests.store.lab import ORIGIN, T0, Lab
 
@@ -439,3 +440,24 @@ def test_the_statements_of_an_erasure_are_heard(lab: Lab) -> None:
     event.listen(lab.engine, "before_cursor_execute", lambda *args: heard.append(args[2]))
     erase_value(lab)
     assert any(statement.startswith("UPDATE block") for statement in heard) or not is_sqlite(lab.engine)
+
+
+def test_a_name_that_only_people_said_goes_with_the_last_that_said_it(lab: Lab) -> None:
+    """An exception of a subject that was never seen, and an attestation that nobody approved: no tag holds their names."""
+    stating.accept(lab, 1, subject=f"111122223333/{NAME}")
+    stating.attest(lab, 1, title=f"What {NAME} keeps", four_eyes=True)
+    erase_value(lab)
+    assert NAME.encode() not in everything(lab)
+    verify(lab.engine, None)
+    [view] = lab.query.attestations(lab.now, Moment())
+    assert view.erased
+    with pytest.raises(StoreError, match="was erased"):
+        stating.act_on(lab, "renew", 1)
+
+
+def test_a_name_stays_while_anybody_still_says_it(lab: Lab) -> None:
+    stating.attest(lab, 1)
+    first = lab.query.log().size - 2
+    lab.append(erasures=(Erasure((first,), "drawn", "carol"),))
+    verify(lab.engine, None)
+    assert lab.rows("attestation:A.5.2", "Roles (00000000)")

@@ -27,6 +27,7 @@ from store.log_source import EntryReader, SqlLogSource, check_entry
 from store.note import SigningKey
 from store.records import DAY, HOUR, SECOND, Batch, Closing, Cover, Erasure, State, Verdict
 from store.sqlite_driver import make_engine, sqlite_module
+from tests.store import stating
 from tests.store.lab import MAPPINGS, ORIGIN, PART, T0, Lab, for_postgres
 from tests.store.places import Place, connected, copy, mark, remove, reset, url_of
 
@@ -57,6 +58,14 @@ def write_history(lab: Lab) -> None:
     lab.append(lab.judged(lab.event("o1", T0 + 19, type="snapshot.aws.s3.bucket", subject="ledger"), "plain"))
     lab.activate(MAPPINGS[:3], SPOKEN)
     lab.append(lab.judged(lab.event("e0", T0 + 13), "open"))
+    stating.accept(lab)
+    stating.accept(lab, 2, subject=None)
+    stating.accept(lab, 2, days=60, act="renew")
+    stating.attest(lab, controls=("A.5.28", "A.8.2"), files=(stating.PAPER,))
+    stating.attest(lab, 2, controls=("A.8.2",), four_eyes=True, says="not-satisfied")
+    stating.act_on(lab, "review", 2, by="erin", approve=True)
+    stating.state_soa(lab, "A.8.16", applicable=False)
+    stating.register(lab, "R-1", "A.8.16")
 
 
 REFUSED = (sqlite_module().IntegrityError, psycopg.IntegrityError, psycopg.DataError, psycopg.ProgrammingError)
@@ -177,7 +186,8 @@ def nothing(connection: Any) -> None:
 def test_a_store_as_it_was_written_passes(whole: Template, large: Template) -> None:
     verified = whole.verify(nothing)
     assert verified.size == sum(verified.entries.values()) > 25
-    assert set(verified.entries) == {"closing", "dead_letter", "evidence", "finding", "mapping_set", "window"}
+    stated = {"attestation", "exception", "risk", "soa"}
+    assert set(verified.entries) == {"closing", "dead_letter", "evidence", "finding", "mapping_set", "window", *stated}
     assert (verified.checkpoint_size, verified.erased) == (None, 0)
     assert large.verify(nothing).entries == {"evidence": 600, "mapping_set": 1}
 
@@ -249,6 +259,8 @@ def flip(table: str, column: str, chance: random.Random, seen: list[Any]) -> Cal
 
 
 TABLES = (
+    "acceptance",
+    "applicability",
     "block",
     "control",
     "coverage",
@@ -367,7 +379,7 @@ BODY = "type, recorded_at, metadata, leaf"
 DETAIL = "detail_salt, detail_block, detail_offset, detail_length"
 PAYLOAD = "payload_salt, payload_block, payload_offset, payload_length"
 OF_EVIDENCE = 'source, part_id, type, "window", event_time, NULL FROM evidence LIMIT 1'
-OF_TAG = "part_id, fresh_at FROM tag WHERE verdict = 'matched' LIMIT 1"
+OF_TAG = "part_id, fresh_at, ends_at FROM tag WHERE verdict = 'matched' LIMIT 1"
 OF_FINDING = "since, row_idx, row_time, input_time, matched_at, matched_fresh, quiet_at, due_at, errors FROM finding LIMIT 1"
 ADDED = {
     "entry beyond the head": f"INSERT INTO entry SELECT idx + 1, {BODY}, {DETAIL}, {PAYLOAD} FROM entry ORDER BY 1 DESC LIMIT 1",
@@ -386,6 +398,8 @@ ADDED = {
     "seen": "INSERT INTO seen SELECT source, zeroblob(16), idx, digest FROM seen WHERE idx >= 0 LIMIT 1",
     "seen as erased": "INSERT INTO seen VALUES ('trail', zeroblob(16), -2, NULL)",
     "block": "INSERT INTO block SELECT id + 1, length, data FROM block ORDER BY id DESC LIMIT 1",
+    "exception": "INSERT INTO acceptance SELECT mapping, x'00', idx, id, start, until FROM acceptance LIMIT 1",
+    "exclusion": "INSERT INTO applicability SELECT 'A.5.15', event_time, idx, applicable FROM applicability LIMIT 1",
     "mapping set": "INSERT INTO mapping_set VALUES ('other', 0, 0)",
     "coverage": 'INSERT INTO coverage SELECT part_id, start + 7, "end", held, joins, bridge, idx FROM coverage LIMIT 1',
     "attempt": "UPDATE attempt SET id = 'another' WHERE idx = (SELECT max(idx) FROM attempt)",

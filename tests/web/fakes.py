@@ -31,6 +31,7 @@ from store.reports import (
     Tag,
     WindowView,
 )
+from store.stated_views import AttestationView, ExceptionView, RiskView, SoaView
 from store.tiles import append_leaves, inclusion_proof, leaf_hash
 from store.times import format_time, parse_time
 from tests.web.makers import ACCOUNT, HOSTILE, NOW
@@ -56,6 +57,10 @@ class FakeQuery:
     covers: list[CoverageView] = field(default_factory=list)
     letters: list[DeadLetter] = field(default_factory=list)
     records: tuple[MappingRecord, ...] = ()
+    accepted: list[ExceptionView] = field(default_factory=list)
+    attested: list[AttestationView] = field(default_factory=list)
+    stated: list[SoaView] = field(default_factory=list)
+    register: list[RiskView] = field(default_factory=list)
     broken: StoreError | None = None
     asked: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -146,6 +151,7 @@ class FakeQuery:
         state: str | None = None,
         source: str | None = None,
         silence: bool | None = None,
+        subject: str | None = None,
         after: str | None = None,
         limit: int = 50,
     ) -> Sequence[FindingStatus]:
@@ -158,8 +164,25 @@ class FakeQuery:
             and (state is None or f.state == state)
             and (source is None or f.source == source)
             and (silence is None or f.silence is silence)
+            and (subject is None or subject in (f.subject, f.subject_handle))
         ]
         return _page(fits, after, limit)
+
+    def exceptions(self, now: int, moment: Moment) -> Sequence[ExceptionView]:
+        self._ask("exceptions", moment=moment)
+        return self.accepted
+
+    def attestations(self, now: int, moment: Moment) -> Sequence[AttestationView]:
+        self._ask("attestations", moment=moment)
+        return self.attested
+
+    def soa(self, moment: Moment) -> Sequence[SoaView]:
+        self._ask("soa", moment=moment)
+        return self.stated
+
+    def risks(self, moment: Moment) -> Sequence[RiskView]:
+        self._ask("risks", moment=moment)
+        return self.register
 
     def finding_history(self, mapping: str, subject_handle: str) -> Sequence[FindingHistoryRow]:
         self._ask("finding_history")
@@ -229,9 +252,12 @@ class FakeQuery:
         self._ask("sources")
         return self.statuses
 
-    def windows(self, *, source: str | None = None, after: str | None = None, limit: int = 50) -> Sequence[WindowView]:
+    def windows(
+        self, *, source: str | None = None, attempt: str | None = None, after: str | None = None, limit: int = 50
+    ) -> Sequence[WindowView]:
         self._ask("windows", source=source)
-        return _page([w for w in self.attempts if source in (None, w.source)], after, limit)
+        fits = [w for w in self.attempts if source in (None, w.source) and attempt in (None, w.attempt)]
+        return _page(fits, after, limit)
 
     def coverage(self, source: str | None = None) -> Sequence[CoverageView]:
         self._ask("coverage")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
-from store.records import DAY, HOUR, MINUTE, Counts
+from store.attested import records_of
+from store.records import DAY, HOUR, MINUTE, Counts, MappingRecord
 from store.reports import CoverageView, DeadLetter
 from tests.web.fakes import FakeQuery
 from tests.web.makers import ACCOUNT, HOSTILE, LONG, MAPPINGS, NOW, catalogue, control_status, drift, finding, source, window
+from tests.web.records import attestations, exceptions, risks, soa
 
 PART = f"{ACCOUNT}/eu-west-1"
 PAYLOAD = json.dumps(
@@ -49,7 +51,12 @@ def story() -> FakeQuery:
         finding(33, stopped, f"{ACCOUNT}/old-trail", "closed", NOW - 5 * DAY),
         finding(34, root, "", "closed", NOW - 6 * DAY),
     ]
-    query.found = bad + quiet
+    stated = [
+        finding(40, public, f"{ACCOUNT}/exports-public", "accepted", NOW - 20 * DAY, due_at=NOW + 5 * DAY),
+        finding(51, attested("A.5.2"), "Security roles given by name (00000002)", "stale", NOW - 5 * DAY, source="attestream"),
+    ]
+    query.found = bad + quiet + stated
+    query.attested, query.accepted, query.stated, query.register = attestations(), exceptions(), soa(), risks()
     _states(query)
     _drift(query)
     _collection(query)
@@ -60,14 +67,25 @@ def story() -> FakeQuery:
     return query
 
 
+def attested(control: str) -> MappingRecord:
+    """The voice of what people attest of a control."""
+    [record] = records_of([control]).values()
+    return record
+
+
 def _states(query: FakeQuery) -> None:
     bad = {"A.8.15": 1, "A.8.16": 1, "A.8.12": 3, "A.8.3": 3, "A.8.2": 1, "A.8.24": 1}
     late = {"A.5.30", "A.6.3", "A.7.2"}
     for number, id_ in enumerate(catalogue()):
         if id_ in bad:
-            now = control_status(id_, "not-satisfied", NOW - 38 * MINUTE, bad=bad[id_], good=1, last=NOW - 38 * MINUTE, idx=121)
+            more = {"accepted": 1} if id_ == "A.8.3" else {}
+            now = control_status(
+                id_, "not-satisfied", NOW - 38 * MINUTE, bad=bad[id_], good=1, last=NOW - 38 * MINUTE, idx=121, **more
+            )
         elif id_ in late:
             now = control_status(id_, "stale", NOW - 3 * HOUR, late=1, good=2, last=NOW - 30 * HOUR, idx=7)
+        elif id_ == "A.7.4":
+            now = control_status(id_, "not-applicable", NOW - 40 * DAY)
         elif number % 8 == 5:
             now = control_status(id_, "not-assessed")
         else:

@@ -32,6 +32,18 @@ PAGES = [
     "/mappings/5a1f0c2e-0001",
     "/search",
     "/search?q=trail",
+    "/controls/A.7.4",
+    f"/findings/attestation:A.5.2/{51:032x}",
+    "/records",
+    "/records/soa",
+    "/records/soa?applies=no",
+    "/records/exceptions",
+    "/records/exceptions?state=valid",
+    "/records/attestations",
+    "/records/attestations?state=expired&control=A.5.2",
+    f"/records/attestations/{1:032x}",
+    f"/records/attestations/{4:032x}",
+    "/records/risks",
 ]
 API = [
     "/api/v1/status",
@@ -51,6 +63,8 @@ OTHERS = ["/healthz", "/readyz", "/evidence/121/raw", "/log/0/raw", "/static/sty
 WRONG = [
     "/nowhere",
     "/controls/A.9.1",
+    "/records/attestations/none",
+    "/records/soa?applies=perhaps",
     "/evidence/999",
     "/?as_of=never",
     "/api/v1/nowhere",
@@ -68,7 +82,8 @@ def test_pages_answer_in_html(client: TestClient, path: str) -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_stand_on_an_empty_store(empty_client: TestClient, path: str) -> None:
-    is_list = path.split("?")[0].count("/") == 1
+    address = path.split("?")[0]
+    is_list = address.count("/") == 1 or (address.startswith("/records/") and address.count("/") == 2)
     expected = 200 if is_list or path.startswith("/controls/") else 404
     assert empty_client.get(path).status_code == expected
 

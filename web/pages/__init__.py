@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from web.pages import controls, drift, evidence, findings, log, mappings, overview, search, sources
+from web.pages import controls, drift, evidence, findings, log, mappings, overview, records, search, sources
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     overview.router,
@@ -16,6 +16,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     evidence.router,
     sources.router,
     mappings.router,
+    records.router,
     log.router,
     search.router,
 )

@@ -37,6 +37,8 @@ def control(request: Request, site: SiteOf, asked: AsOfParam, control_id: str) -
     voices = read_voices(site.query, asked, info)
     sources = site.query.sources(now)
     start, end = span(now)
+    at = asked.moment.as_of if asked.moment.as_of is not None else now
+    stated = next((row for row in site.query.soa(asked.moment) if row.control == info.id), None)
     return render(
         request,
         "control.html",
@@ -44,7 +46,10 @@ def control(request: Request, site: SiteOf, asked: AsOfParam, control_id: str) -
         info=info,
         control=status,
         voices=voices,
-        why=why(info, status, voices, sources, asked.moment.as_of if asked.moment.as_of is not None else now),
+        why=why(info, status, voices, sources, at, stated.justification if stated is not None else ""),
+        stated=stated if stated is not None and stated.idx is not None else None,
+        attestations=[view for view in site.query.attestations(at, asked.moment) if info.id in view.controls],
+        risks=[risk for risk in site.query.risks(asked.moment) if info.id in risk.controls],
         shown=SHOWN,
         evidence=latest_evidence(site.query, asked, info.id),
         days=per_day(site.query.rollup("control", info.id, start, end), now),

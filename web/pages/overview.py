@@ -19,6 +19,7 @@ from web.templating import render
 from web.views.changes import Moves, group, lead, moves, newly
 from web.views.collection import source_rows
 from web.views.controls import AttributeFilter, ControlFilter, segments, tally, theme_rows
+from web.views.records import attention
 from web.words import duration, exact, moment_of
 
 router = APIRouter(include_in_schema=False)
@@ -60,6 +61,8 @@ def overview(request: Request, site: SiteOf, asked: AsOfParam, attributes: Attri
         shown=len(tiles),
         counts=counts,
         segments=segments(counts),
+        accepted=sum(1 for status in statuses.values() if status.accepted),
+        needing=len(attention(site.query.exceptions(until, asked.moment), site.query.attestations(until, asked.moment), until)),
         filters=wanted,
         sources=source_rows(site.query, now),
         log=site.query.log(),

@@ -20,6 +20,7 @@ class Voices:
     """What speaks about one control at the moment that is asked about. `more_open`: there are more open findings than these."""
 
     against: Sequence[FindingStatus] = ()
+    accepted: Sequence[FindingStatus] = ()
     stale: Sequence[FindingStatus] = ()
     spoken: Sequence[FindingStatus] = ()
     silences: Sequence[FindingStatus] = ()
@@ -42,8 +43,15 @@ def met(needs: Sequence[str], sources: Sequence[SourceStatus]) -> list[str]:
     return [s.name for s in sources if s.configured and (s.type in needs or any(s.type.startswith(f + "-") for f in families))]
 
 
-def why(info: ControlInfo, status: ControlStatus, voices: Voices, sources: Sequence[SourceStatus], now: int) -> str:
-    """One or two sentences that say why the control has its state."""
+def why(
+    info: ControlInfo,
+    status: ControlStatus,
+    voices: Voices,
+    sources: Sequence[SourceStatus],
+    now: int,
+    justification: str = "",
+) -> str:
+    """One or two sentences that say why the control has its state. `justification`: of the Statement of Applicability."""
     if status.state is ControlState.NOT_SATISFIED:
         return _against(status, voices, now)
     if status.state is ControlState.STALE:
@@ -51,7 +59,8 @@ def why(info: ControlInfo, status: ControlStatus, voices: Voices, sources: Seque
     if status.state is ControlState.SATISFIED:
         return _satisfied(voices)
     if status.state is ControlState.NOT_APPLICABLE:
-        return "The Statement of Applicability excludes it. Its evidence stays visible."
+        said = f": {justification.rstrip('.')}" if justification else ""
+        return f"The Statement of Applicability excludes it{said}. Its evidence stays visible."
     return not_assessed(info, status, voices, sources)
 
 
@@ -89,8 +98,11 @@ def not_assessed(info: ControlInfo, status: ControlStatus, voices: Voices, sourc
     """Why nothing is said of a control, and what would speak."""
     wanted = needs_in_words(info.needs)
     attested = ATTESTATION in info.needs
-    if status.accepted and not voices.mappings:
-        return f"{status.accepted} accepted; no other voice speaks."
+    if status.accepted:
+        speaks = "speaks" if status.accepted == 1 else "speak"
+        return (
+            f"{counted(status.accepted, 'finding')} accepted by exception {speaks} neither way; nothing else speaks for it."
+        )
     if not wanted:
         return "No source can speak to it: it needs a person's statement (an attestation), and there is none."
     names = met(info.needs, sources)

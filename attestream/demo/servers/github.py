@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ OFF: Final[Mapping[str, tuple[int, str]]] = {
     "vulnerability-alerts": (404, "Vulnerability alerts are disabled."),
     "default-setup": (403, "Code Security must be enabled for this repository to use code scanning."),
 }
+_CREATED: Final = re.compile(r"created:([0-9T:-]{19}Z)\.\.([0-9T:-]{19}Z)")
 _NOT_FOUND: Final = Reply(404, {"message": "Not Found", "status": "404"})
 _NOT_FOR_TOKEN: Final = Reply(403, {"message": "Resource not accessible by personal access token", "status": "403"})
 
@@ -63,6 +65,8 @@ class GithubServer(JsonServer):
         self.outside: list[dict[str, Any]] = []
         self.without_2fa: set[str] = set()
         self.hooks: list[dict[str, Any]] = []
+        self.audit: list[dict[str, Any]] | None = None
+        """Entries of the audit log; None: the organisation's plan has none."""
         self.settings: dict[str, Any] = {
             "login": org,
             "id": 1,
@@ -188,6 +192,8 @@ class GithubServer(JsonServer):
             return self._page(asked, lists[rest])
         if rest == "":
             return Reply(200, self.settings)
+        if rest == "audit-log":
+            return self._audited(asked)
         if rest == "actions/permissions":
             return Reply(200, {"enabled_repositories": "all", "allowed_actions": "selected"})
         if rest == "actions/permissions/workflow":
@@ -228,6 +234,15 @@ class GithubServer(JsonServer):
         plain |= repo.answers
         return Reply(200, plain[rest]) if rest in plain else _NOT_FOUND
 
+    def _audited(self, asked: Asked) -> Reply:
+        """Entries created within a phrase's period, to the second; pages by cursor."""
+        found = _CREATED.fullmatch(asked.query.get("phrase", ""))
+        if self.audit is None or found is None:
+            return _NOT_FOUND
+        held = [item for item in self.audit if found[1] <= stamp(item["@timestamp"] / 1000) <= found[2]]
+        held.sort(key=lambda item: (item["@timestamp"], str(item.get("_document_id"))), reverse=asked.query.get("order") != "asc")
+        return self._cursor(asked, held, "_document_id")
+
     def _alerts(self, asked: Asked, repo: Repository, kind: str) -> Reply:
         states = asked.query.get("state", "open").split(",")
         if kind == "code-scanning" and states == ["closed"]:
@@ -264,12 +279,12 @@ class GithubServer(JsonServer):
         headers = {"Link": ", ".join(self._link(asked, name, page=str(to)) for name, to in links.items())} if links else {}
         return Reply(200, items[(number - 1) * size : number * size], headers)
 
-    def _cursor(self, asked: Asked, items: list[dict[str, Any]]) -> Reply:
+    def _cursor(self, asked: Asked, items: list[dict[str, Any]], key: str = "number") -> Reply:
         size = min(int(asked.query.get("per_page") or 30), 100)
         after = asked.query.get("after", "")
-        begin = next((at + 1 for at, item in enumerate(items) if str(item["number"]) == after), 0)
+        begin = next((at + 1 for at, item in enumerate(items) if str(item.get(key)) == after), 0)
         part = items[begin : begin + size]
-        more = {"Link": self._link(asked, "next", after=str(part[-1]["number"]))} if items[begin + size :] else {}
+        more = {"Link": self._link(asked, "next", after=str(part[-1].get(key)))} if items[begin + size :] else {}
         return Reply(200, part, more)
 
     def _link(self, asked: Asked, name: str, **change: str) -> str:

@@ -59,6 +59,30 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         **_EMPTY(("approver", "sysapproval", "source_table", "document_id", "group", "due_date"), ""),
         **_EMPTY(("sysapproval.number", "sysapproval.sys_class_name", "sysapproval.opened_by"), ""),
     },
+    "task_sla": {
+        **_EMPTY(("task", "sla", "stage", "has_breached", "start_time", "end_time", "planned_end_time"), ""),
+        **_EMPTY(("task.number", "task.sys_class_name"), ""),
+        "active": "true",
+    },
+    "sc_req_item": {
+        **_TASK,
+        **_EMPTY(("cat_item", "cat_item.name", "request", "requested_for", "requested_for.user_name", "stage"), ""),
+    },
+    "sc_task": {**_TASK, **_EMPTY(("request", "request_item", "request_item.cat_item.name"), "")},
+    "sn_audit_engagement": _TASK,
+    "alm_hardware": {
+        **_EMPTY(("asset_tag", "serial_number", "display_name", "substatus", "assigned_to", "assigned_to.active"), ""),
+        **_EMPTY(("owned_by", "retired"), ""),
+        "install_status": "1",
+    },
+    "cmdb_ci": {
+        **_EMPTY(("name", "sys_class_name", "install_status", "owned_by", "managed_by"), ""),
+        "operational_status": "1",
+    },
+    "ast_contract": {
+        **_EMPTY(("number", "short_description", "vendor", "starts", "ends", "contract_administrator"), ""),
+        "state": "active",
+    },
     "sys_journal_field": dict.fromkeys(("name", "element", "element_id", "value"), ""),
 }
 """Tables and their fields, beside those that every record has."""

@@ -146,4 +146,4 @@ def test_the_live_act_is_delivered_by_now_and_follows_the_history(seed, now, del
     assert max(map(event_time, first)) < min(map(event_time, then))
     assert {"PutKeyPolicy", "StopLogging"} <= {record["eventName"] for record in first}
     assert {"PutKeyPolicy", "StartLogging"} <= {record["eventName"] for record in then}
-    assert wrong.title != right.title
+    assert wrong.titles != right.titles

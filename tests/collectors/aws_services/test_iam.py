@@ -201,6 +201,20 @@ def test_a_denied_detail_of_one_user_is_that_path_alone(world: World) -> None:
     assert seen.summary("iam.user")["names"] == ["ann", "bob"]
 
 
+def test_a_role_says_which_accounts_it_trusts(world: World) -> None:
+    other, third = "444455556666", "777788889999"
+    allowed = {"Effect": "Allow", "Principal": {"AWS": [f"arn:aws:iam::{other}:root", third, "*", "AROAEXAMPLE"]}, "Action": "*"}
+    denied = {"Effect": "Deny", "Principal": {"AWS": "arn:aws:iam::111111111111:root"}, "Action": "*"}
+    service = {"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    for name, statement in (("many", [allowed, denied]), ("service", service)):
+        document = json.dumps({"Version": "2012-10-17", "Statement": statement})
+        world.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    values = {value["RoleName"]: value for value in world.look("iam.role").subjects("iam.role").values()}
+    assert values["many"]["_trusted_accounts"] == [other, third]
+    assert values["service"]["_trusted_accounts"] == []
+    assert values["service"]["_account"] == world.account
+
+
 def test_roles_and_policies_hold_objects_and_only_what_is_in_force(world: World) -> None:
     iam = world.client("iam")
     iam.create_role(RoleName="crossing", AssumeRolePolicyDocument=json.dumps(TRUST))

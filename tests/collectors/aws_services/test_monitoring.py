@@ -39,9 +39,16 @@ def fill(world: World) -> None:
 
 def test_log_groups_that_are_kept_for_ever_have_null(world: World) -> None:
     fill(world)
+    arn = f"arn:aws:logs:eu-west-1:{world.account}:log-group:short"
+    tagged = {"ResourceARN": arn, "Tags": [{"Key": "data", "Value": "personal"}]}
+    world.fake("GetResources", {"ResourceTagMappingList": [tagged]})  # moto's Tagging API has no log groups
     seen = world.look("logs")
     values = {value["logGroupName"]: value for value in seen.subjects("logs.log-group").values()}
     assert {name: value["retentionInDays"] for name, value in values.items()} == {"kept": None, "short": 30}
+    assert {name: value["Tags"] for name, value in values.items()} == {
+        "kept": [],
+        "short": [{"Key": "data", "Value": "personal"}],
+    }
     assert all(value["kmsKeyId"] is None and "storedBytes" not in value for value in values.values())
     assert seen.summary("logs.log-group")["marks"] == {"kept for ever": 1}
     assert seen.only("logs.metric-filter")["filterName"] == "root"

@@ -22,6 +22,12 @@ def fill(world: World, count: int = 2) -> None:
     items = [{"InstanceId": f"i-{n:03d}", "PingStatus": "Online", "LastPingDateTime": NOW} for n in range(count)]
     world.fake("DescribeInstanceInformation", {"InstanceInformationList": items})
     world.answer("DescribeInstancePatchStates", _states)
+    checks = [
+        {"ComplianceType": kind, "ResourceType": "ManagedInstance", "ResourceId": "i-000", "Id": "1", "Status": "NON_COMPLIANT"}
+        | {"ExecutionSummary": {"ExecutionTime": NOW}, "Details": {"said": "canary-of-a-check"}}
+        for kind in ("Custom:ClockCheck", "Patch")
+    ]
+    world.fake("ListComplianceItems", {"ComplianceItems": checks})
     document: dict[str, Any] = {
         "Name": ssm.SESSIONS,
         "Content": json.dumps(CONTENT),
@@ -51,6 +57,18 @@ def test_instances_have_their_patch_state_or_null(world: World) -> None:
     state = values["i-119"]["PatchState"]
     assert (state["CriticalNonCompliantCount"], state["OperationEndTime"]) == (1, "2027-01-15T00:00:00Z")
     assert "SnapshotId" not in state
+
+
+def test_checks_of_ones_own_are_read_and_no_others(world: World) -> None:
+    fill(world)
+    seen = world.look("ssm.compliance-item")
+    value = seen.only("ssm.compliance-item")
+    assert (value["ComplianceType"], value["Status"]) == ("Custom:ClockCheck", "NON_COMPLIANT")
+    assert value["ExecutionSummary"] == {"ExecutionTime": "2027-01-15T00:00:00Z"}
+    assert b"canary" not in seen.event("ssm.compliance-item").payload
+    assert [asked.body["Filters"] for asked in world.proxy.seen if asked.operation == "ListComplianceItems"] == [
+        [{"Key": "ComplianceType", "Values": ["Custom:"], "Type": "BEGIN_WITH"}]
+    ]
 
 
 def test_session_preferences_are_decoded(world: World) -> None:

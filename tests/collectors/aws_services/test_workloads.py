@@ -55,6 +55,7 @@ def fill_function(world: World) -> None:
         Handler="index.handler",
         Code={"ZipFile": packed.getvalue()},
         Environment={"Variables": {"PASSWORD": VALUE}},
+        Tags={"owner": "shop"},
     )
     client.add_permission(FunctionName="f", StatementId="all", Action="lambda:InvokeFunction", Principal="*")
     url = {"FunctionUrl": "https://f.example.com/", "FunctionArn": "arn:f", "AuthType": "NONE"}
@@ -112,6 +113,7 @@ def test_a_function_says_who_may_call_it_and_no_value_of_its_environment(world: 
     assert value["Policy"]["Statement"][0]["Principal"] in ("*", {"AWS": "*"})
     assert [url["AuthType"] for url in value["FunctionUrlConfigs"]] == ["NONE"]
     assert value["Environment"] == {"_names": ["PASSWORD"]}
+    assert value["Tags"] == [{"Key": "owner", "Value": "shop"}]
     assert not [event for event in seen.events if VALUE.encode() in event.payload]
 
 

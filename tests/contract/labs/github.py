@@ -45,6 +45,8 @@ def furnish(server: GithubServer) -> None:
         "secret-scanning": [{"number": 1, "secret_type": "aws", "secret": LITERAL, "validity": "active", **state}],
         "dependabot": [{"number": 1, "security_advisory": {"severity": "critical"}, **state}],
     }
+    entry = {"@timestamp": int((now - HOUR) * 1000), "actor": "ann", "org": server.org, "repo": f"{server.org}/shop"}
+    server.audit = [{**entry, "_document_id": "doc-1", "action": "repo.access", "visibility": "public"}]
     server.members = [{"login": name, "id": number} for number, name in enumerate(("ann", "bob"), 20)]
     server.without_2fa = {"bob"}
     server.outside = [{"login": "vendor", "id": 70}]
@@ -70,6 +72,7 @@ class Organisation(Fronted):
             "type": "github",
             "url": front.url,
             "organisation": server.org,
+            "audit_log": True,
             "token_file": str(path),
             "since": format_time(int((time.time() - 30 * HOUR) * 1e6)),
             "max_attempts": 1,

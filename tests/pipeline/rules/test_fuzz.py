@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.rules.keys import LATER, OURS, SIGMA
+from pipeline.rules.keys import OURS, SIGMA
 from pipeline.rules.lint import lint
 from pipeline.rules.mapping_set import MappingSet
 from pipeline.rules.ruleset import RuleSet
@@ -62,7 +62,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(WORDS, inner, max_size=3)),
     max_leaves=8,
 )
-KEYS = st.sampled_from([*SIGMA, *OURS, *LATER, "tests", "correlation", "rules", "map"])
+KEYS = st.sampled_from([*SIGMA, *OURS, "tests", "correlation", "rules", "map"])
 PAYLOADS = st.dictionaries(st.sampled_from(["a", "x", "b"]), VALUES, max_size=3)
 FUZZ = settings(
     deadline=None, max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

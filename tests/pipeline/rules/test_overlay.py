@@ -135,7 +135,7 @@ def test_one_bad_rule_of_others_stops_no_other(overlaid: Callable[..., MappingSe
         ),
         ("controls: [A.8.2, A.5.15]", "controls: [A.8.2, A.5.51]", 4, "'A.5.51' is no control", "did you mean 'A.5."),
         ("controls: [A.8.2, A.5.15]", "controls: A.8.2", 4, "names the controls", ""),
-        ("controls: [A.8.2, A.5.15]", "controls: [A.8.2]\n    each: a.b", 5, "'each' is not supported yet", ""),
+        ("controls: [A.8.2, A.5.15]", "controls: [A.8.2]\n    fact: a.b", 5, "fact is for ticket and finding logsources", ""),
         ("controls: [A.8.2, A.5.15]", "controls: [A.8.2]\n    population: {a|wrong: b}", 5, "unknown modifier 'wrong'", ""),
         (
             "    rationale: Root is for emergencies.\n",

@@ -112,3 +112,17 @@ def test_the_organisation_may_name_fields_its_own_way(
     profiles = {"control_mappings/profiles/gcp.audit.yaml": gcp["gcp.audit.yaml"], "mine/profiles/gcp.yaml": ours}
     rules = RuleSet.compile(make_set(BUCKETS.replace("FIELD", "gcp.audit.method_name"), profiles=profiles))
     assert rules.judge(event({"flat": {"method": "storage.buckets.delete"}}, type="log.gcp.gcp.audit"))
+
+
+def test_a_text_asked_of_an_object_never_matches_and_lint_says_so(compiled: Callable[..., RuleSet]) -> None:
+    profile = "{logsource: {product: aws, service: cloudtrail}, fields: [requestParameters.*, eventName]}"
+    rule = "{title: x, logsource: {product: aws, service: cloudtrail}, detection: {s: {%s}, condition: s}}"
+
+    def said(selection: str) -> list[str]:
+        rules = compiled(rule % selection, profiles={"mine/profiles/p.yaml": profile})
+        return [p.message for p in rules.problems if "is an object" in p.message]
+
+    assert said("'requestParameters|contains': word") == [
+        "'requestParameters' is an object as delivered, and no text fits an object: this never matches"
+    ]
+    assert said("requestParameters: null") == said("'requestParameters|exists': true") == said("eventName: x") == []

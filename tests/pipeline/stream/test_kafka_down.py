@@ -53,6 +53,12 @@ def test_a_port_that_speaks_something_else_is_said(topics: Topics) -> None:
         server.shutdown()
 
 
+def test_a_topic_that_was_made_and_is_not_seen_yet_may_be_waited_for(topics: Topics, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.stream.kafka_topic._described", lambda *_: None)
+    with pytest.raises(StreamUnreachable, match="was made, and is not there yet"):
+        topics.open(topics.name())
+
+
 def test_publishing_and_reading_stop_with_an_error_while_it_is_down_and_go_on_when_it_is_back(
     topics: Topics, proxy: Proxy
 ) -> None:
@@ -85,6 +91,23 @@ def test_publishing_and_reading_stop_with_an_error_while_it_is_down_and_go_on_wh
     extra = set(ids(after)) - {f"after-{n}" for n in range(20)}
     assert extra <= {f"down-{n}" for n in range(20)}, "what failed may be there all the same"
     assert not set(ids(before)) & set(ids(after))
+
+
+@pytest.mark.parametrize("locked_out", [0.5, 1000.0])
+def test_a_worker_that_has_lost_its_partitions_says_too_that_nobody_answers(
+    topics: Topics, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, locked_out: float
+) -> None:
+    """The group takes them back when it begins to divide them anew, and may then be gone itself."""
+    stream = topics.open(topics.name(), at(proxy))
+    released: list[int] = []
+    consumer = stream.subscribe(lambda _p: (1, 0), released.append)
+    proxy.down()
+    consumer._members._went(set(range(4)))  # as the library tells it
+    monkeypatch.setattr("pipeline.stream.kafka_consumer.LOCKED_OUT", locked_out)
+    with pytest.raises(StreamUnreachable, match="did not answer"):
+        wait(lambda: consumer.poll(100, 0.2).advances, "it does not wait for ever")
+    assert sorted(released) == [0, 1, 2, 3]
+    consumer.close()
 
 
 def test_what_was_published_while_answers_were_lost_is_there_at_least_once(topics: Topics, proxy: Proxy) -> None:

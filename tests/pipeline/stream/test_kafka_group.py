@@ -14,7 +14,7 @@ from pipeline.errors import StreamError
 from pipeline.stream.kafka_consumer import GroupConsumer
 from pipeline.worker import Worker
 from store.cursors import Positions
-from store.errors import Fenced
+from store.errors import Fenced, StorageUnreachable
 from store.records import Advance, Event
 from tests.kafka_server import LONG, wait
 from tests.pipeline.stream.conftest import Topics, gather, ids, judging, some_events
@@ -95,6 +95,31 @@ def test_a_group_divides_the_partitions_and_takes_back_what_a_member_leaves(topi
     wait(lambda: (first.poll(1, 0.05), set(claims.held.values()) == {"first"})[1], "all are the first one's again")
     stream.publish(some_events(100, "late"))
     assert len(ids(gather(lambda: first.poll(1000, 0.2), lambda found: len(ids(found)) >= 100))) == 100
+    first.close()
+
+
+def test_partitions_that_could_not_be_claimed_are_claimed_again(topics: Topics, pool: ThreadPoolExecutor) -> None:
+    """The store may be away just when the group gives them."""
+    stream, claims = topics.open(topics.name()), Claims()
+    claim, release = claims.of("first")
+    away: list[Exception] = []
+
+    def claim_or_fail(partition: int) -> tuple[int, int]:
+        if away:
+            raise away.pop()
+        return claim(partition)
+
+    first = stream.subscribe(claim_or_fail, release)
+    second = beside(pool, first, lambda: stream.subscribe(*claims.of("second")))
+    shared(claims, first, second)
+    second.close()
+    away.append(StorageUnreachable("away"))
+    with pytest.raises(StorageUnreachable):
+        wait(lambda: first.poll(1, 0.05).items, "it claims what the other one left")
+    first.rewind()
+    stream.publish(some_events(200))
+    assert len(ids(gather(lambda: first.poll(1000, 0.2), lambda found: len(ids(found)) >= 200))) == 200
+    assert claims.held == dict.fromkeys(range(4), "first")
     first.close()
 
 

@@ -215,7 +215,8 @@ def test_a_poll_holds_a_bounded_number_of_bytes(tmp_path):
 
 
 def test_a_locked_file_is_said(tmp_path, monkeypatch):
-    monkeypatch.setattr("store.sqlite_driver.make_engine.__kwdefaults__", {"busy_timeout": 0.1, "module": None})
+    defaults = {**make_engine.__kwdefaults__, "busy_timeout": 0.1}
+    monkeypatch.setattr("store.sqlite_driver.make_engine.__kwdefaults__", defaults)
     stream = SqliteStream(tmp_path / "s.db")
     with writing(make_engine(tmp_path / "s.db")), pytest.raises(StreamError, match="another process"):
         stream.publish(some_events(1))

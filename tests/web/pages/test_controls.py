@@ -36,6 +36,7 @@ def test_what_speaks_comes_open_first_and_silence_is_told_as_watching(page: Page
     assert sections == [
         "What speaks against it",
         "What speaks for it",
+        "Statement of Applicability",
         "Evidence",
         "Mappings that speak to it",
         "What could say more",

@@ -86,7 +86,13 @@ def test_not_applicable() -> None:
             {},
             "org-trail gives evidence, but only of a kind that claims nothing; cloudtrail or jira could say more.",
         ),
-        (("jira",), (), (), {"accepted": 3}, "3 accepted; no other voice speaks."),
+        (
+            ("jira",),
+            (TRAIL,),
+            (STOPPED,),
+            {"accepted": 3},
+            "3 findings accepted by exception speak neither way; nothing else speaks for it.",
+        ),
     ],
 )
 def test_not_assessed_says_what_would_speak(
