@@ -5,21 +5,19 @@ Labels name an alert, so they are only what stays the same while it is open; all
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from alerts.base import Action, Alert, Notifier
 from alerts.build import caller_to
 from alerts.caller import Caller
 from alerts.render import headline, lines
 from alerts.route_type import RouteType
-from alerts.secret import one_of, read_secret
-from alerts.settings import CallSettings, span
+from alerts.secret import one_of, password_of
+from alerts.settings import LoginSettings, span
 from store.records import HOUR, MINUTE, SECOND
 from store.times import format_time
 
@@ -30,16 +28,11 @@ MAX_POST: Final = 200
 """Alerts of one request."""
 
 
-class AlertmanagerSettings(CallSettings):
+class AlertmanagerSettings(LoginSettings):
     """alertmanager: an Alertmanager at `url`, with basic authentication or a bearer token where it asks for one."""
 
     type: Literal["alertmanager"]
     url: str
-    user: str = Field(default="", max_length=200, pattern=r"^[!-9;-~]*$")
-    password: SecretStr | None = None
-    password_file: Path | None = None
-    token: SecretStr | None = None
-    token_file: Path | None = None
     labels: dict[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,63}$")], Annotated[str, Field(max_length=200)]] = Field(
         default_factory=dict, description="labels that every alert has beside its own"
     )
@@ -48,11 +41,8 @@ class AlertmanagerSettings(CallSettings):
 
     @model_validator(mode="after")
     def _one_way_in(self) -> AlertmanagerSettings:
-        if self.user:
-            one_of("password", self.password, self.password_file, ", with user")
-        elif self.password is not None or self.password_file is not None:
-            raise ValueError("password goes with user")
-        if self.token is not None or self.token_file is not None:
+        password_of(self.user, self.password, self.password_file)
+        if self.has_token():
             if self.user:
                 raise ValueError("set user and password, or token, and not both")
             one_of("token", self.token, self.token_file)
@@ -133,12 +123,7 @@ def told(alert: Alert) -> dict[str, str]:
 
 
 def _headers(settings: AlertmanagerSettings) -> dict[str, str]:
-    if settings.user:
-        password = read_secret("password", settings.password, settings.password_file)
-        return {"Authorization": "Basic " + base64.b64encode(f"{settings.user}:{password}".encode()).decode()}
-    if settings.token is not None or settings.token_file is not None:
-        return {"Authorization": f"Bearer {read_secret('token', settings.token, settings.token_file)}"}
-    return {}
+    return {"Authorization": settings.authorization()} if settings.user or settings.has_token() else {}
 
 
 def _build(settings: AlertmanagerSettings) -> Notifier:

@@ -21,7 +21,7 @@ from alerts.base import Alert, Notifier, RouteInvalid
 from alerts.build import target_of, trust
 from alerts.render import facts, headline, lines, text_of
 from alerts.route_type import RouteType
-from alerts.secret import one_of, read_secret
+from alerts.secret import password_of, read_secret
 from alerts.settings import CallSettings
 from alerts.smtp import Security, Server, send
 from store.records import SECOND
@@ -47,10 +47,7 @@ class EmailSettings(CallSettings):
 
     @model_validator(mode="after")
     def _safe(self) -> EmailSettings:
-        if self.user:
-            one_of("password", self.password, self.password_file, ", with user")
-        elif self.password is not None or self.password_file is not None:
-            raise ValueError("password goes with user")
+        password_of(self.user, self.password, self.password_file)
         if self.security == "none" and not self.allow_http:
             raise ValueError("security: none sends in the clear (allow_http: true lifts this for a route)")
         if self.security == "none" and self.user:

@@ -5,7 +5,6 @@ The issue has a label of the alert's own, by which it is found again where a tri
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,7 +19,7 @@ from alerts.build import caller_to
 from alerts.caller import Caller, load, load_object
 from alerts.render import headline, text_of
 from alerts.route_type import RouteType
-from alerts.secret import one_of, read_secret
+from alerts.secret import basic, one_of, read_secret
 from alerts.settings import CallSettings
 
 MAX_SUMMARY: Final = 250
@@ -152,9 +151,7 @@ def _named(value: Any) -> str:
 
 def _build(settings: JiraSettings) -> Notifier:
     token = read_secret("token", settings.token, settings.token_file)
-    scheme = f"Bearer {token}"
-    if settings.edition == "cloud":
-        scheme = "Basic " + base64.b64encode(f"{settings.email}:{token}".encode()).decode()
+    scheme = basic(settings.email, token) if settings.edition == "cloud" else f"Bearer {token}"
     caller = caller_to(settings.url, settings)
     more = (settings.edition, settings.project, settings.issue_type, settings.labels, settings.fields)
     return JiraNotifier(caller, *more, {"Authorization": scheme})

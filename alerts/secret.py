@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,19 @@ def one_of(key: str, value: SecretStr | None, file: Path | None, why: str = "") 
     """Raises ValueError unless exactly one of the settings `key` and `key_file` is given."""
     if (value is None) == (file is None):
         raise ValueError(f"set one of {key} and {key}_file{why}")
+
+
+def password_of(user: str, value: SecretStr | None, file: Path | None) -> None:
+    """Raises ValueError unless a password is given exactly where a user is."""
+    if user:
+        one_of("password", value, file, ", with user")
+    elif value is not None or file is not None:
+        raise ValueError("password goes with user")
+
+
+def basic(user: str, password: str) -> str:
+    """The credentials of HTTP's basic authentication, as the header has them."""
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def read_secret(key: str, value: SecretStr | None, file: Path | None, least: int = 1, *, lines: bool = False) -> str:

@@ -6,22 +6,20 @@ work note.
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
 from alerts.base import Action, Alert, Notifier, Refused, Retry, Ticket
 from alerts.build import caller_to
 from alerts.caller import Caller, load_object
 from alerts.render import headline, text_of
 from alerts.route_type import RouteType
-from alerts.secret import one_of, read_secret
-from alerts.settings import CallSettings
+from alerts.secret import one_of, password_of
+from alerts.settings import LoginSettings
 
 MAX_SHORT: Final = 160
 MAX_TEXT: Final = 30_000
@@ -30,28 +28,20 @@ _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,79}")
 _IMPACT: Final = {"critical": "1", "high": "2", "medium": "2", "low": "3", "informational": "3"}
 
 
-class ServicenowSettings(CallSettings):
+class ServicenowSettings(LoginSettings):
     """servicenow: records of `table` at the instance `url`."""
 
     type: Literal["servicenow"]
     url: str
-    user: str = Field(default="", max_length=200, pattern=r"^[!-9;-~]*$")
-    password: SecretStr | None = None
-    password_file: Path | None = None
-    token: SecretStr | None = None
-    token_file: Path | None = None
     table: str = Field(default="incident", pattern=r"^[a-z][a-z0-9_]{0,79}$")
     fields: dict[str, str] = Field(default_factory=dict, description="further fields of a new record, as assignment_group")
 
     @model_validator(mode="after")
     def _identity(self) -> ServicenowSettings:
-        if self.user:
-            one_of("password", self.password, self.password_file, ", with user")
-            if self.token is not None or self.token_file is not None:
-                raise ValueError("set user and password_file, or token_file for OAuth, and only one of the two")
-        elif self.password is not None or self.password_file is not None:
-            raise ValueError("password goes with user")
-        else:
+        password_of(self.user, self.password, self.password_file)
+        if self.user and self.has_token():
+            raise ValueError("set user and password_file, or token_file for OAuth, and only one of the two")
+        if not self.user:
             one_of("token", self.token, self.token_file)
         wrong = [name for name in self.fields if not _FIELD.fullmatch(name)]
         if wrong:
@@ -122,12 +112,8 @@ class ServicenowNotifier:
 
 
 def _build(settings: ServicenowSettings) -> Notifier:
-    if settings.user:
-        password = read_secret("password", settings.password, settings.password_file)
-        scheme = "Basic " + base64.b64encode(f"{settings.user}:{password}".encode()).decode()
-    else:
-        scheme = f"Bearer {read_secret('token', settings.token, settings.token_file)}"
-    return ServicenowNotifier(caller_to(settings.url, settings), settings.table, settings.fields, {"Authorization": scheme})
+    headers = {"Authorization": settings.authorization()}
+    return ServicenowNotifier(caller_to(settings.url, settings), settings.table, settings.fields, headers)
 
 
 TYPE: Final = RouteType(

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from alerts.hours import DAYS, Digest, Quiet, zone_of
 from alerts.meaning import LEVELS
 from alerts.routes import Filters
-from alerts.secret import one_of
+from alerts.secret import basic, one_of, read_secret
 from pipeline.rules.annex import control_ids
 from pipeline.rules.durations import parse_duration
 from pipeline.rules.problems import RulesError, nearest
@@ -143,6 +143,26 @@ class CallSettings(RouteSettings):
     allow_private: bool = Field(default=False, description="private and loopback addresses may be called")
     allow_http: bool = Field(default=False, description="http without TLS may be used")
     ca_file: Path | None = Field(default=None, description="certificates (PEM) that are trusted instead of the system's")
+
+
+class LoginSettings(CallSettings):
+    """What routes have whose server takes a user with a password, or a bearer token."""
+
+    user: str = Field(default="", max_length=200, pattern=r"^[!-9;-~]*$")
+    password: SecretStr | None = None
+    password_file: Path | None = None
+    token: SecretStr | None = None
+    token_file: Path | None = None
+
+    def has_token(self) -> bool:
+        """Whether a token is given, either way."""
+        return self.token is not None or self.token_file is not None
+
+    def authorization(self) -> str:
+        """What the header says, of the user or else of the token. Raises RouteInvalid where a secret cannot be used."""
+        if self.user:
+            return basic(self.user, read_secret("password", self.password, self.password_file))
+        return f"Bearer {read_secret('token', self.token, self.token_file)}"
 
 
 class HookSettings(CallSettings):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +27,19 @@ from store.errors import StorageBusy
 ROOT: Final = Path(__file__).resolve().parents[1]
 SEAL_EVERY: Final = 2.0
 """Seconds between two checkpoints while workers work: five times as often as by default."""
+
+
+@contextmanager
+def beside(loop: Callable[[threading.Event], None]) -> Iterator[None]:
+    """Run `loop` in a thread while the block runs; the event tells it to end."""
+    stop = threading.Event()
+    thread = threading.Thread(target=loop, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @dataclass(slots=True)
@@ -85,14 +98,8 @@ class Crew:
     @contextmanager
     def sealing(self) -> Iterator[None]:
         """The seal role, in a thread, while the block runs."""
-        stop = threading.Event()
-        thread = threading.Thread(target=self._seal, args=(stop,), daemon=True)
-        thread.start()
-        try:
+        with beside(self._seal):
             yield
-        finally:
-            stop.set()
-            thread.join()
 
     def _seal(self, stop: threading.Event) -> None:
         keeper, signer = Timekeeper(self.bench.store), self.bench.signer()

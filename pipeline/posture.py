@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pipeline.accepted import accept, unaccepted
 from pipeline.attested import fold_attested
 from pipeline.fold import Covered, Folded, Span, Step, differences, fold_open, fold_silence, fold_spoken, join
-from pipeline.observed import fold_observed, seen
+from pipeline.observed import Seen, fold_observed, seen
 from store.attested import KIND as ATTESTATION
 from store.attested import SOURCE as ATTESTED
 from store.changes import (
@@ -89,7 +89,7 @@ def _fold(view: View, finding: FindingView, held: HeldMapping | None, covers: Co
     if mapping.kind == ATTESTATION:
         return fold_attested(base, finding.matched, finding.inputs, _due(view, part))
     if mapping.observes:
-        return fold_observed(mapping, base, finding.inputs, seen(part.stretches, held.held), _due(view, part))
+        return fold_observed(mapping, base, finding.inputs, covers.seen(part, held.held), _due(view, part))
     if mapping.finding == "satisfied":
         return fold_spoken(base, finding.matched, finding.inputs, mapping.max_age, _due(view, part))
     return fold_open(base, finding.matched, finding.inputs, covers.under(held.held), mapping.quiet_for)
@@ -106,12 +106,20 @@ class Covers:
     def __init__(self, parts: Mapping[int, PartView]) -> None:
         self._parts = parts
         self._made: dict[int, dict[int, Covered]] = {}
+        self._seen: dict[tuple[int, int], Seen] = {}
 
     def under(self, held: int) -> dict[int, Covered]:
         """What is covered under sets since `held`."""
         if held not in self._made:
             self._made[held] = covered(self._parts, held)
         return self._made[held]
+
+    def seen(self, part: PartView, held: int) -> Seen:
+        """What was read of a part of observations, under sets since `held`."""
+        key = (part.part_id, held)
+        if key not in self._seen:
+            self._seen[key] = seen(part.stretches, held)
+        return self._seen[key]
 
 
 def _present(finding: FindingView, folded: Folded, standing: Mapping[int, State]) -> Present | None:

@@ -9,8 +9,7 @@ from typing import Final
 
 from pipeline.rules.durations import parse_duration
 from pipeline.rules.problems import RulesError, nearest
-from pipeline.rules.report import Report
-from pipeline.rules.yamldoc import YamlError, read_documents
+from pipeline.rules.report import Report, read_entries
 from store.records import DAY
 
 THEMES: Final = {5: ("organizational", 37), 6: ("people", 8), 7: ("physical", 14), 8: ("technological", 34)}
@@ -72,17 +71,8 @@ _KEYS: Final = tuple(field.name for field in fields(Control))
 
 def parse_annex(text: str, path: str) -> tuple[tuple[Control, ...], list[Report]]:
     """The controls in their order, and what is wrong with the file. A control that cannot be read is left out."""
-    try:
-        documents = read_documents(text)
-    except YamlError as error:
-        report = Report(path)
-        report.at_line(error.line, "error", str(error))
-        return (), [report]
-    data = documents[0].data if documents else None
-    report = Report(path, documents[0] if documents else None)
-    entries = data.get("controls") if isinstance(data, dict) else None
-    if not isinstance(entries, list):
-        report.error((), "controls must be a list of the 93 controls")
+    entries, report = read_entries(text, path, "controls", "the 93 controls")
+    if entries is None:
         return (), [report]
     found: dict[str, Control] = {}
     for index, raw in enumerate(entries):

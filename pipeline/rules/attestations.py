@@ -27,8 +27,8 @@ from typing import Final, Literal, cast
 from pipeline.rules.annex import control_ids
 from pipeline.rules.durations import parse_duration
 from pipeline.rules.problems import RulesError, nearest
-from pipeline.rules.report import Report
-from pipeline.rules.yamldoc import Place, YamlError, read_documents
+from pipeline.rules.report import Report, read_entries
+from pipeline.rules.yamldoc import Place
 from store.records import DAY
 
 Kind = Literal["document", "record"]
@@ -63,17 +63,8 @@ class AttestationTemplate:
 
 def parse_attestations(text: str, path: str) -> tuple[tuple[AttestationTemplate, ...], list[Report]]:
     """The templates in their order, and what is wrong with the file. One that cannot be read is left out; nothing raises."""
-    try:
-        documents = read_documents(text)
-    except YamlError as error:
-        report = Report(path)
-        report.at_line(error.line, "error", str(error))
-        return (), [report]
-    report = Report(path, documents[0] if documents else None)
-    data = documents[0].data if documents else None
-    entries = data.get("templates") if isinstance(data, dict) else None
-    if not isinstance(entries, list):
-        report.error((), "templates must be a list of attestation templates")
+    entries, report = read_entries(text, path, "templates", "attestation templates")
+    if entries is None:
         return (), [report]
     found: dict[str, AttestationTemplate] = {}
     for index, raw in enumerate(entries):

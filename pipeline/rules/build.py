@@ -8,7 +8,7 @@ from typing import Final
 from pipeline.rules.annex import control_ids, control_of_tag
 from pipeline.rules.assemble import Draft, Sources, assemble
 from pipeline.rules.keys import OURS, SIGMA, Keys, check_keys, parse_keys
-from pipeline.rules.logsource import LATER_KINDS, LogSource
+from pipeline.rules.logsource import source_of
 from pipeline.rules.metadata import check_metadata, text_field
 from pipeline.rules.overlay import Entry, Facts
 from pipeline.rules.problems import RulesError, nearest
@@ -43,35 +43,23 @@ def build_rule(
     if "detection" not in data:
         report.error((), "no detection: this is no mapping, no overlay and no Sigma rule", nearest("detection", data))
         return None
-    source = _logsource(data, report)
+    source = source_of(data.get("logsource"), report, "mappings over a {kind} logsource are not supported yet")
     if source is None:
         return None
     draft = Draft.of(document, data, source, report, sources)
     return _overlaid(draft, seed, path, overlaid) if overlaid else _alone(draft, seed)
 
 
-def _logsource(data: Mapping[str, object], report: Report) -> LogSource | None:
-    try:
-        source = LogSource.of(data.get("logsource"))
-    except RulesError as error:
-        report.error(("logsource",), str(error))
-        return None
-    if source.kind in LATER_KINDS:
-        report.error(("logsource",), f"mappings over a {source.kind} logsource are not supported yet")
-        return None
-    return source
-
-
 def _alone(draft: Draft, seed: str) -> Rule | None:
     """A rule that speaks for itself: ours by its keys, or a rule of others with tags or without."""
     data, report = draft.data, draft.report
     own = any(key in data for key in (*OURS, "tests"))
+    controls = _tagged(draft.tags, report, own)  # our tags are written by whoever maps the rule, who can repair them
     report.foreign = not own  # what others wrote is left out where it cannot be used, and nobody here has to repair it
     _check_own_keys(data, report, own)
     check_metadata(data, report, own=own)
     kind = draft.source.kind
     keys = parse_keys(data, report, overlay=False, kind=kind) if own else Keys()
-    controls = _tagged(draft.tags, report, own)
     if own:
         check_keys(keys, controls, "until" in data, report, overlay=False, kind=kind)
     if not _check_kind(draft, data, report):

@@ -22,8 +22,7 @@ from typing import Final
 
 from pipeline.rules.annex import Control, control_ids
 from pipeline.rules.problems import nearest
-from pipeline.rules.report import Report
-from pipeline.rules.yamldoc import YamlError, read_documents
+from pipeline.rules.report import Report, read_reported
 
 _TEXTS: Final = ("id", "title", "version", "url", "basis")
 _KEYS: Final = (*_TEXTS, "ids", "map", "member")
@@ -56,13 +55,9 @@ class Crosswalk:
 
 def parse_crosswalk(text: str, path: str, controls: Sequence[Control]) -> tuple[Crosswalk | None, Report]:
     """The crosswalk in a file, or None when it cannot be used; and what is wrong with it. Nothing raises."""
-    try:
-        documents = read_documents(text)
-    except YamlError as error:
-        report = Report(path)
-        report.at_line(error.line, "error", str(error))
+    documents, report = read_reported(text, path)
+    if documents is None:
         return None, report
-    report = Report(path, documents[0] if documents else None)
     if len(documents) != 1 or not isinstance(documents[0].data, dict):
         report.error((), "a crosswalk is one map with id, title, version, basis, ids and map")
         return None, report

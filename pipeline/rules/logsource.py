@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pipeline.rules.problems import RulesError
+from pipeline.rules.report import Report
 from store.records import OBSERVED
 
 LATER_KINDS: Final = frozenset({"window", "unreadable"})
@@ -71,3 +72,16 @@ def _fits(pattern: list[str], words: list[str]) -> bool:
     elif len(words) != len(pattern):
         return False
     return all(part in ("*", word) for part, word in zip(pattern, words, strict=False))
+
+
+def source_of(raw: object, report: Report, later: str) -> LogSource | None:
+    """What a document reads, or None (reported): `later` says so of a kind that cannot be read yet, with {kind} in it."""
+    try:
+        source = LogSource.of(raw)
+    except RulesError as error:
+        report.error(("logsource",), str(error))
+        return None
+    if source.kind in LATER_KINDS:
+        report.error(("logsource",), later.format(kind=source.kind))
+        return None
+    return source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.rules.problems import Problem, Severity
-from pipeline.rules.yamldoc import Document, Place
+from pipeline.rules.yamldoc import Document, Place, YamlError, read_documents
 
 
 class Report:
@@ -37,3 +37,27 @@ class Report:
     def _add(self, place: Place, severity: Severity, message: str, hint: str) -> None:
         line = self._document.line_of((*self._base, *place)) if self._document else 1
         self.problems.append(Problem(self.path, line, severity, message, hint))
+
+
+def read_reported(text: str, path: str) -> tuple[list[Document] | None, Report]:
+    """The documents of a file, and the report on it (its lines are those of the first); None where it is no YAML, reported."""
+    try:
+        documents = read_documents(text)
+    except YamlError as error:
+        report = Report(path)
+        report.at_line(error.line, "error", str(error))
+        return None, report
+    return documents, Report(path, documents[0] if documents else None)
+
+
+def read_entries(text: str, path: str, key: str, what: str) -> tuple[list[object] | None, Report]:
+    """The list under `key` of a file that is one map, and the report on it; None where it is not there, which is reported."""
+    documents, report = read_reported(text, path)
+    if documents is None:
+        return None, report
+    data = documents[0].data if documents else None
+    entries = data.get(key) if isinstance(data, dict) else None
+    if not isinstance(entries, list):
+        report.error((), f"{key} must be a list of {what}")
+        return None, report
+    return entries, report

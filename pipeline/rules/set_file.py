@@ -16,7 +16,7 @@ from typing import Final
 from pipeline.rules.assemble import Draft, Sources, assemble
 from pipeline.rules.durations import parse_duration
 from pipeline.rules.keys import Keys, parse_subject
-from pipeline.rules.logsource import LATER_KINDS, LogSource
+from pipeline.rules.logsource import source_of
 from pipeline.rules.members import PREFIX
 from pipeline.rules.problems import RulesError, nearest
 from pipeline.rules.report import Report
@@ -45,7 +45,7 @@ def build_set(document: Document, name: str, report: Report, sources: Sources) -
     if name in sources.lists:
         report.error((), f"{name!r} is a list of the settings too: a name is one of both", "rename the file or the list")
         return None
-    lasts, source = _lasts(data, report), _source(data, report)
+    lasts, source = _lasts(data, report), source_of(data.get("logsource"), report, "a set cannot read {kind} events")
     subject = parse_subject(data.get("field"), report, "field")
     if "field" not in data:
         report.error((), "no field: the one that names the member")
@@ -66,18 +66,6 @@ def _detection(selection: object) -> object:
     if isinstance(selection, dict) and "condition" in selection:
         return selection
     return {"selection": selection, "condition": "selection"}
-
-
-def _source(data: Mapping[str, object], report: Report) -> LogSource | None:
-    try:
-        source = LogSource.of(data.get("logsource"))
-    except RulesError as error:
-        report.error(("logsource",), str(error))
-        return None
-    if source.kind in LATER_KINDS:
-        report.error(("logsource",), f"a set cannot read {source.kind} events")
-        return None
-    return source
 
 
 def _lasts(data: Mapping[str, object], report: Report) -> int | None:

@@ -14,8 +14,8 @@ import pytest
 from tests.faults.counts import times
 from tests.faults.scale import PARTITIONS, ROLES, Scale, check_covered
 from tests.faults.scale_feed import Feed
-from tests.kafka_server import Nodes, cluster, kafka, wait
-from tests.pipeline.stream.conftest import Proxy
+from tests.kafka_server import Nodes, cluster, wait
+from tests.pipeline.stream.conftest import Proxy, proxied
 
 pytestmark = [pytest.mark.timeout(0), pytest.mark.parts("kafka"), pytest.mark.parts("postgres")]
 
@@ -28,18 +28,9 @@ NEEDS = ("collect", "map-1", "map-2")
 @pytest.fixture
 def proxy() -> Iterator[Proxy]:
     """Between the roles and the broker; down."""
-    target, listens = kafka().proxied[0]
-    made: list[Proxy] = []
-
-    def free() -> bool:
-        with suppress(OSError):  # another process of the same run has it for a while
-            made.append(Proxy(listens, target))
-        return bool(made)
-
-    wait(free, "the proxy's port is free")
-    made[0].down()
-    yield made[0]
-    made[0].down()
+    with proxied(0) as made:
+        made.down()
+        yield made
 
 
 def said_after(scale: Scale, at: dict[str, int], words: str) -> bool:

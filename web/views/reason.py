@@ -100,9 +100,7 @@ def not_assessed(info: ControlInfo, status: ControlStatus, voices: Voices, sourc
     attested = ATTESTATION in info.needs
     if status.accepted:
         speaks = "speaks" if status.accepted == 1 else "speak"
-        return (
-            f"{counted(status.accepted, 'finding')} accepted by exception {speaks} neither way; nothing else speaks for it."
-        )
+        return f"{counted(status.accepted, 'finding')} accepted by exception {speaks} neither way; nothing else speaks for it."
     if not wanted:
         return "No source can speak to it: it needs a person's statement (an attestation), and there is none."
     names = met(info.needs, sources)

@@ -7,7 +7,7 @@ import struct
 import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -204,9 +204,10 @@ def _exactly(sock: socket.socket, count: int) -> bytes:
     return bytes(data)
 
 
-@pytest.fixture
-def proxy() -> Iterator[Proxy]:
-    target, listens = kafka().proxied[1]
+@contextmanager
+def proxied(number: int) -> Iterator[Proxy]:
+    """A proxy before one of the addresses that the broker says of itself; down afterwards."""
+    target, listens = kafka().proxied[number]
     made: list[Proxy] = []
 
     def free() -> bool:
@@ -217,6 +218,12 @@ def proxy() -> Iterator[Proxy]:
     wait(free, "the proxy's port is free")
     yield made[0]
     made[0].down()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    with proxied(1) as made:
+        yield made
 
 
 @pytest.fixture
