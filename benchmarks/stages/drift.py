@@ -6,7 +6,6 @@ Generator, seal role, alert role and receiver share this process.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -18,9 +17,9 @@ import msgspec
 
 from alerts.deliver import Deliverer
 from alerts.registry import read_routes
-from attestream.demo.receiver import Receiver
+from attestream.demo.servers.serving import Asked, JsonServer, Reply
 from benchmarks.bench_store import Bench, begin
-from benchmarks.crew import Crew
+from benchmarks.crew import Crew, beside
 from benchmarks.events import payloads, write_files
 from benchmarks.feed import Feed, endless
 from benchmarks.mapper import Order
@@ -47,19 +46,20 @@ _RULES: Final = (0, 10, 20, 30)
 """Rules that open findings: an alert names the first few that joined it, so that they take turns."""
 
 
-class Noted(Receiver):
+class Noted(JsonServer):
     """Notes when it was handed which subject."""
 
     def __init__(self) -> None:
         super().__init__()
         self.seen: dict[str, float] = {}
 
-    def take(self, body: bytes) -> None:
+    def answer(self, asked: Asked) -> Reply:
         """Note every subject that an alert names."""
         now = time.monotonic()
-        said: dict[str, Any] = msgspec.json.decode(body)["data"]
+        said: dict[str, Any] = asked.json()["data"]
         for subject in (*said["subjects"], *said["joined"]):
             self.seen.setdefault(subject, now)
+        return Reply(200, b"")
 
 
 @dataclass(slots=True)
@@ -131,14 +131,8 @@ def _alerting(bench: Bench, url: str) -> Iterator[None]:
     """The alert role, with one webhook."""
     route = {"name": "bench", "type": "webhook", "url": url, "secret": TOKEN, "allow_private": True, "allow_http": True}
     deliverer = Deliverer(bench.store.engine, read_routes([route]), bench.store.clock)
-    stop = threading.Event()
-    thread = threading.Thread(target=deliverer.loop, args=(stop,), daemon=True)
-    thread.start()
-    try:
+    with beside(deliverer.loop):
         yield
-    finally:
-        stop.set()
-        thread.join()
 
 
 def _baseline(bench: Bench, stream: Stream) -> None:

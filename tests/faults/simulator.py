@@ -323,7 +323,7 @@ class Simulation:
             self.offset = 0
             self.say("the wall clock is put right")
         elif self.chance("jump"):
-            self.offset = self.rng.choice(JUMPS)
+            self.offset = max(self.rng.choice(JUMPS), START - self.now)  # not before anything was there to be read
             self.fault("jump", f"the wall clock is {self.offset / MINUTE:+.0f} min wrong")
 
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import alembic.command
 import pytest
 
 from pipeline.posture import decide
@@ -160,7 +161,7 @@ def test_a_worker_appends_while_another_process_migrates(lab: Lab, monkeypatch: 
         connection.exec_driver_sql("ALTER TABLE tally ADD COLUMN later int")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = 'later'")
 
-    monkeypatch.setattr(opening.command, "upgrade", upgrade)
+    monkeypatch.setattr(alembic.command, "upgrade", upgrade)
 
     def work() -> int:
         n = 0
